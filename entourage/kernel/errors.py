@@ -86,3 +86,12 @@ class Refused(EntourageError):
 
 class StorageFull(EntourageError):
     """No room is left (or the configured limit is reached); nothing was lost, work goes on when there is room."""
+
+
+class ChildFailed(EntourageError):
+    """A child process ended with an error: its exit code and the end of what it printed to standard error."""
+
+    def __init__(self, code: int, stderr: str) -> None:
+        super().__init__(stderr.strip().splitlines()[-1] if stderr.strip() else f"exit code {code}")
+        self.code = code
+        self.stderr = stderr

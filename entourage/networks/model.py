@@ -138,18 +138,10 @@ class Net(Protocol):
         """The lines that a child process prints to its standard output, as they come.
 
         The child sees the world only through the egress proxy; it is killed, with its descendants, when the iteration
-        is left. `argv[0]` is a Python module name run with `-m` by our interpreter. Raises ChildFailed on a non-zero exit.
+        is left. `argv[0]` is a Python module name run with `-m` by our interpreter. Raises kernel.errors.ChildFailed on
+        a non-zero exit.
         """
         ...
-
-
-class ChildFailed(Exception):
-    """A child process ended with an error: its exit code and the end of what it printed to standard error."""
-
-    def __init__(self, code: int, stderr: str) -> None:
-        super().__init__(stderr.strip().splitlines()[-1] if stderr.strip() else f"exit code {code}")
-        self.code = code
-        self.stderr = stderr
 
 
 class Expands(Protocol):
