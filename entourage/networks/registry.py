@@ -1,10 +1,11 @@
 """The connectors there are, by name, and which of them is the one for an address."""
 
 from entourage.kernel.errors import NotFound, Refused
-from entourage.networks import web
+from entourage.networks import forum, web
 from entourage.networks.model import Expands
 
 READERS: dict[str, Expands] = {
+    forum.NAME: forum,
     web.NAME: web,
 }
 """By the names that the API calls platforms; asked in this order, `web` last because it claims every address."""
