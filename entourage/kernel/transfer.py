@@ -24,22 +24,7 @@ _PEEK = 4096
 _WHOLE_PAGE = 120.0
 _LINE_BREAK = re.compile(r"[\r\n\0]")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+\Z")
-_OURS = frozenset(
-    [
-        "accept-encoding",
-        "connection",
-        "content-length",
-        "expect",
-        "host",
-        "if-range",
-        "proxy-authorization",
-        "range",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    ]
-)
+_OURS = frozenset({"accept-encoding", "connection", "content-length", "expect", "host", "if-range", "range", "te"})
 """Headers that belong to us and to libcurl; a connector's are left out."""
 _HARMLESS = frozenset({"accept", "accept-language", "referer", "user-agent"})
 """What is sent on to another origin; whatever else a connector set may be a credential."""
@@ -186,7 +171,7 @@ def _request(address: Address, own: Mapping[str, str], asks: Sequence[str]) -> l
     named: set[str] = set()
     for name, value in own.items():
         lower = name.lower()
-        if lower in _OURS:
+        if lower in _OURS or lower.startswith(("proxy-", "transfer-")):
             continue
         if not _TOKEN.match(name) or _LINE_BREAK.search(value):
             raise Refused(f"The header {name[:40]!r} cannot be sent.")
