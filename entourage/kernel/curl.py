@@ -126,6 +126,7 @@ class Curl:
         self._running: dict[Exchange, _Handle] = {}
         self._handles: dict[pycurl.Curl, _Handle] = {}
         self._idle: list[_Handle] = []
+        self._lent: list[socket.socket] = []
 
     async def run(self, exchange: Exchange) -> None:
         """Runs `exchange` to its end; raises what its sink raised or what went wrong on the way.
@@ -202,9 +203,13 @@ class Curl:
             if self._deadline is not None and self._deadline <= monotonic():
                 self._deadline = None
                 multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+            while self._lent:
+                self._lent.pop().close()  # pycurl works on a duplicate
             self._reap()
+            self._tell()
         for exchange in [*self._running, *self._todo]:
             self._end(exchange, Unreachable("We are shutting down; what came so far is kept."))
+        self._tell()
         for handle in self._handles.values():
             handle.curl.close()
         multi.close()
@@ -231,7 +236,7 @@ class Curl:
     def _handle(self) -> "_Handle":
         if self._idle:
             return self._idle.pop()
-        handle = _Handle(self._gate, self._trust)
+        handle = _Handle(self._gate, self._trust, self._lent)
         self._handles[handle.curl] = handle
         return handle
 
@@ -286,17 +291,21 @@ class Curl:
                 failure = error
         exchange.failure = failure
         self._over.append(exchange)
-        if not self._drains and self._loop is not None and not self._loop.is_closed():
+
+    def _tell(self) -> None:
+        """Asks the event loop to tell about all that ended: once for many."""
+        if self._over and not self._drains and self._loop is not None:
             self._drains = True
-            with contextlib.suppress(RuntimeError):  # the loop closed in between: nobody waits any more
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 self._loop.call_soon_threadsafe(self._drain)
 
 
 class _Handle:
     """One easy handle, set up once and used for one exchange after another."""
 
-    def __init__(self, gate: Gate, trust: Sequence[tuple[int, str]]) -> None:
+    def __init__(self, gate: Gate, trust: Sequence[tuple[int, str]], lent: list[socket.socket]) -> None:
         self._gate = gate
+        self._lent = lent
         self._lines: list[bytes] = []
         self._request: Sequence[str | bytes] | None = None
         self._pace: Pace | None = None
@@ -366,9 +375,11 @@ class _Handle:
                 self.exchange.refusals.append(reason)
             return pycurl.SOCKET_BAD
         try:
-            return socket.socket(family, kind, protocol)
+            opened = socket.socket(family, kind, protocol)
         except OSError:
             return pycurl.SOCKET_BAD
+        self._lent.append(opened)
+        return opened
 
 
 def _bits(mask: int) -> int:

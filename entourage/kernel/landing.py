@@ -151,7 +151,7 @@ class Landing:
         if self._limit is not None and length is not None and length > self._limit:
             raise _too_large(self._shown, self._limit)
         if self._file is None:
-            self._file = PartFile(self._path, fresh=True)
+            self._file = PartFile(self._path)
         plain = self._decoder is None
         known = validators(self._url, headers, length if plain else None)
         # What was decoded here has other offsets than the server's ranges: it cannot be resumed.

@@ -6,7 +6,7 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from io import FileIO
@@ -33,7 +33,7 @@ class Validators:
     last_modified: str | None
     length: int | None
     strong_date: bool = False
-    """Whether Last-Modified was old enough when seen that a second change would have shown."""
+    """Whether Last-Modified was old enough when seen that a second change would have shown (False if not needed)."""
 
     @property
     def if_range(self) -> str | None:
@@ -71,13 +71,17 @@ class Validators:
 
 def validators(url: str, headers: Mapping[str, str], length: int | None) -> Validators:
     """The validators that a full answer (200) to `url` carries."""
-    modified, answered = moment(headers.get("last-modified")), moment(headers.get("date"))
+    etag = headers.get("etag") or None
+    strong_date = False
+    if etag is None or not etag.startswith('"'):
+        modified, answered = moment(headers.get("last-modified")), moment(headers.get("date"))
+        strong_date = modified is not None and answered is not None and answered - modified >= _STRONG_AFTER
     return Validators(
         url=url,
-        etag=headers.get("etag") or None,
+        etag=etag,
         last_modified=headers.get("last-modified") or None,
         length=length,
-        strong_date=modified is not None and answered is not None and answered - modified >= _STRONG_AFTER,
+        strong_date=strong_date,
     )
 
 
@@ -88,7 +92,7 @@ class PartFile:
     and at the end: after a crash, only what a note vouches for is used.
     """
 
-    def __init__(self, path: Path, *, fresh: bool) -> None:
+    def __init__(self, path: Path) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         with storage_errors():
             self._file = FileIO(os.open(path, flags, 0o640), "r+")
@@ -103,16 +107,17 @@ class PartFile:
         except OSError as error:
             self._file.close()
             raise Conflict("Somebody else is fetching this file at the moment.") from error
-        if fresh:
-            self._file.truncate(0)
 
     def begin(self, known: Validators | None) -> None:
         """Starts over from nothing; `known` are the validators to resume with later, if that is possible."""
         _forget(self.path)
         with storage_errors():
-            self._file.seek(0)
             self._file.truncate(0)
-        self.size, self.hash, self._noted = 0, hashlib.sha256(), False
+            if self.size:
+                self._file.seek(0)
+                self.size, self.hash = 0, hashlib.sha256()
+        self._noted = False
+        self._note_at = monotonic() + _BETWEEN_NOTES
         self._validators = known if known is not None and known.if_range is not None else None
 
     def proceed(self, known: Validators) -> None:
@@ -124,13 +129,14 @@ class PartFile:
 
     def write(self, chunk: bytes) -> None:
         """Appends `chunk`; raises StorageFull when there is no room for it."""
-        if self._validators is not None and self.size and monotonic() >= self._note_at:
+        if self._validators is not None and monotonic() >= self._note_at:
             self.note()
-        view = memoryview(chunk)
-        with storage_errors():
-            written = self._file.write(view)
+        try:
+            written = self._file.write(chunk)
             while written < len(chunk):
-                written += self._file.write(view[written:])
+                written += self._file.write(memoryview(chunk)[written:])
+        except OSError as error:
+            raise _worded(error) from error
         self.hash.update(chunk)
         self.size += len(chunk)
 
@@ -174,7 +180,7 @@ def reopen(path: Path, url: str, stop: Event) -> tuple[PartFile, Validators] | N
     known, size, digest = noted
     if known.url != url or known.if_range is None or size <= 0:
         return None
-    part = PartFile(path, fresh=False)
+    part = PartFile(path)
     try:
         buffer = memoryview(bytearray(_CHUNK))
         file = part._file  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its own module
@@ -195,7 +201,7 @@ def reopen(path: Path, url: str, stop: Event) -> tuple[PartFile, Validators] | N
 
 def note_path(part: Path) -> Path:
     """Where the note on `part` lies."""
-    return part.with_name(part.name + ".json")
+    return Path(f"{part}.json")
 
 
 def discard(part: Path) -> None:
@@ -205,7 +211,8 @@ def discard(part: Path) -> None:
 
 
 def _forget(part: Path) -> None:
-    note_path(part).unlink(missing_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(f"{part}.json")  # noqa: PTH108 - once for each file: a Path would cost more than the call
 
 
 def _read_note(part: Path) -> tuple[Validators, int, str] | None:
@@ -223,12 +230,16 @@ def _read_note(part: Path) -> tuple[Validators, int, str] | None:
         return None
 
 
+def _worded(error: OSError) -> Exception:
+    if error.errno in _FULL:
+        return StorageFull("There is no room left on the disk; what came so far is kept.")
+    return error
+
+
 @contextlib.contextmanager
-def storage_errors():  # noqa: ANN201
+def storage_errors() -> Generator[None]:
     """Turns "no room" into StorageFull."""
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
-            raise StorageFull("There is no room left on the disk; what came so far is kept.") from error
-        raise
+        raise _worded(error) from error
