@@ -63,15 +63,20 @@ def files(bodies: Iterable[Node], base: str, rules: Rules) -> tuple[File, ...]:
     found: dict[str, File] = {}
     for body in bodies:
         for file in _in_body(body, base, rules):
-            known = found.get(file.key)
-            if known is None:
-                found[file.key] = file
-            elif known.kind is MediaKind.FILE and file.kind is not MediaKind.FILE:
-                found[file.key] = replace(
-                    file, filename=known.filename if links.extension(known.filename) else file.filename
-                )
+            found[file.key] = _better(found[file.key], file) if file.key in found else file
     shown_small = {links.identity(file.preview) for file in found.values() if file.preview}
     return tuple(file for file in found.values() if file.key not in shown_small or file.preview)
+
+
+def _better(known: File, again: File) -> File:
+    """What two mentions of one file say together: an icon and a name, a preview and a kind."""
+    named = links.extension(known.filename) or not links.extension(again.filename)
+    return replace(
+        known,
+        kind=again.kind if known.kind is MediaKind.FILE else known.kind,
+        filename=known.filename if named else again.filename,
+        preview=known.preview or again.preview,
+    )
 
 
 def _in_body(body: Node, base: str, rules: Rules) -> Iterator[File]:

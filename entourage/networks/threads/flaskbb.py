@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from entourage.networks.threads import body, dates, links
 from entourage.networks.threads.markup import Node, Tree, attr, base_of, first, number, turns, words
@@ -11,7 +11,7 @@ from entourage.networks.threads.page import Post, ThreadPage
 NAME: str = "FlaskBB"
 
 _TOPIC = re.compile(r"/topic/(\d+)")
-_ATTACHED = re.compile(r"^(.*)/(?:uploads/)?attachments?/(\d+)(?:/([^/]+))?/?$")
+_ATTACHED = re.compile(r"^(.*)/attachments/([^/]+)/([^/]+)$")
 
 
 def recognises(tree: Tree) -> bool:
@@ -59,9 +59,11 @@ def parse(tree: Tree, url: str, now: datetime | None = None) -> ThreadPage:
 
 
 def attachment(url: str, parts: SplitResult) -> body.Attachment | None:
-    """The attachment behind `/attachment/12/name`."""
+    """The attachment behind `/attachments/stored-name/shown-name.jpg`."""
     found = _ATTACHED.match(parts.path)
-    return body.Attachment(links.host_of(url) + found[1], found[2], url, found[3]) if found is not None else None
+    return (
+        body.Attachment(links.host_of(url) + found[1], found[2], url, unquote(found[3])) if found is not None else None
+    )
 
 
 _RULES = body.Rules(drop=("blockquote", ".quote", ".post-signature", ".signature", ".alert"), attachment=attachment)

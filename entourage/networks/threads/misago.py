@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from entourage.networks.threads import body, dates, links
 from entourage.networks.threads.markup import Node, Tree, attr, base_of, first, number, turns, words
@@ -51,7 +51,7 @@ def attachment(url: str, parts: SplitResult) -> body.Attachment | None:
     found = _ATTACHED.match(parts.path)
     if found is None:
         return None
-    full = urljoin(url, f"{found[1]}/a/{found[2]}/{found[3]}/")
+    full = parts._replace(path=f"{found[1]}/a/{found[2]}/{found[3]}/").geturl()
     return body.Attachment(links.host_of(url) + found[1], found[3], full)
 
 
