@@ -25,6 +25,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from entourage.kernel.bells import Bells
 from entourage.kernel.clock import Clock, system_clock
 from entourage.kernel.errors import Conflict, StorageFull, Unreachable
 
@@ -36,6 +37,8 @@ Row = tuple[Any, ...]
 BUSY_SECONDS = 30
 READERS = 8
 TRIES = 6
+CHANNEL = "entourage"
+LOOK_SECONDS = 0.5
 
 
 class _Statement(NamedTuple):
@@ -77,7 +80,7 @@ class _Compiler:
     def _compile(self, statement: sa.ClauseElement) -> _Statement:
         compiled = cast("SQLCompiler", statement.compile(dialect=self.dialect))
         binders: list[tuple[str, Callable[[Any], Any]]] = []
-        for name, parameter in compiled.binds.items():
+        for parameter, name in compiled.bind_names.items():
             convert = _binder(parameter.type, self.dialect)
             if convert is not None:
                 binders.append((name, convert))
@@ -107,11 +110,13 @@ def _reader(kind: sa.types.TypeEngine[Any], dialect: sa.Dialect) -> Callable[[An
 class Tx:
     """One transaction. `now` is its moment: everything it writes carries the same time."""
 
-    def __init__(self, cursor: Any, compiler: _Compiler, now: datetime, *, writes: bool) -> None:
+    def __init__(self, cursor: Any, compiler: _Compiler, clock: Clock, *, writes: bool) -> None:
         self._cursor = cursor
         self._compiler = compiler
-        self.now = now
+        self.now = clock()
+        self.clock = clock
         self.writes = writes
+        self.bells: set[str] = set()
         self._after: list[Callable[[], None]] = []
 
     def one(self, statement: sa.ClauseElement, **params: Any) -> Row | None:
@@ -143,6 +148,15 @@ class Tx:
         if bound:
             self._cursor.executemany(ready.text, bound)
 
+    def reserve(self, table: str, count: int) -> Sequence[int]:
+        """Keys for `count` new rows of a table whose `id` counts up by itself and is never used twice."""
+        if self._compiler.dialect.name == "postgresql":
+            text = "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)"
+            return [row[0] for row in self._cursor.execute(text, (table, count))]
+        row = self._cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
+        first = 1 if row is None else row[0] + 1
+        return range(first, first + count)
+
     def lock(self, name: str) -> None:
         """Let no other transaction that locks the same name run until this one ends (SQLite has one writer anyway)."""
         if self._compiler.dialect.name == "postgresql":
@@ -164,6 +178,13 @@ class Tx:
         """Call `then` (in the transaction's thread) once this transaction is safely stored, never if it is undone."""
         self._after.append(then)
 
+    def ring(self, bell: str) -> None:
+        """Once this transaction is stored, wake who listens for `bell`, here and in other processes."""
+        if bell not in self.bells:
+            self.bells.add(bell)
+            if self._compiler.dialect.name == "postgresql":
+                self._cursor.execute("SELECT pg_notify(%s, %s)", (CHANNEL, bell))
+
     def committed(self) -> None:
         """Run what waits for the commit; called by the database alone."""
         for then in self._after:
@@ -182,20 +203,22 @@ class Database:
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="db-read")
         writers = 1 if self.dialect_name == "sqlite" else READERS
         self._writers = ThreadPoolExecutor(writers, thread_name_prefix="db-write")
+        self._bells = Bells(self._engine.heard)
 
     @contextlib.contextmanager
     def reading(self) -> Generator[Tx]:
         """A transaction that sees one state of the data and changes nothing."""
         with self._engine.reader() as cursor, _named_errors():
-            yield Tx(cursor, self._engine.compiler, self.clock(), writes=False)
+            yield Tx(cursor, self._engine.compiler, self.clock, writes=False)
 
     @contextlib.contextmanager
     def writing(self) -> Generator[Tx]:
         """A transaction that is stored whole when the block ends, and not at all when it raises."""
         with _named_errors(), self._engine.writer() as cursor:
-            tx = Tx(cursor, self._engine.compiler, self.clock(), writes=True)
+            tx = Tx(cursor, self._engine.compiler, self.clock, writes=True)
             yield tx
         tx.committed()
+        self._bells.ring(tx.bells)
 
     async def read(self, do: Callable[Concatenate[Tx, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """`do(tx, …)` in a reading transaction, in a thread."""
@@ -227,8 +250,18 @@ class Database:
         """A number that changes when another connection changed the data; None where telling is not cheap."""
         return self._engine.fingerprint()
 
+    def listen(self, bell: str, wake: Callable[[], None]) -> Callable[[], None]:
+        """Call `wake` (in any thread, quickly) after each commit that rang `bell`, at once for this process and
+        within half a second for others; now and then it is called for nothing. Returns what ends it."""
+        return self._bells.listen(bell, wake)
+
+    def ring(self, bell: str) -> None:
+        """Wake who listens for `bell` in this process, without a transaction."""
+        self._bells.ring({bell})
+
     def close(self) -> None:
         """Let go of every connection; running transactions are awaited."""
+        self._bells.close()
         self._readers.shutdown()
         self._writers.shutdown()
         self._engine.close()
@@ -328,6 +361,15 @@ class _Sqlite:
             connection = self._local.watcher = self.connect()
         return connection.execute("PRAGMA data_version").fetchone()[0]
 
+    def heard(self, stop: threading.Event) -> Generator[None]:
+        """Yields whenever another connection changed something, until `stop`."""
+        before = self.fingerprint()
+        while not stop.wait(LOOK_SECONDS):
+            now = self.fingerprint()
+            if now != before:
+                before = now
+                yield
+
     def close(self) -> None:
         with self._open_lock:
             for connection in self._open:
@@ -340,7 +382,7 @@ class _Postgres:
 
     def __init__(self, url: str) -> None:
         self.compiler = _Compiler(postgresql.dialect(paramstyle="pyformat"))
-        plain = url.replace("postgresql+psycopg://", "postgresql://", 1)
+        plain = self._plain = url.replace("postgresql+psycopg://", "postgresql://", 1)
         name = urlsplit(plain).path.lstrip("/")
         self._pool: psycopg_pool.ConnectionPool[psycopg.Connection[Row]] = psycopg_pool.ConnectionPool(
             plain,
@@ -373,6 +415,19 @@ class _Postgres:
 
     def fingerprint(self) -> int | None:
         return None
+
+    def heard(self, stop: threading.Event) -> Generator[None]:
+        """Yields whenever any process rang a bell, and when some may have been missed, until `stop`."""
+        while not stop.is_set():
+            try:
+                with psycopg.connect(self._plain, autocommit=True) as connection:
+                    connection.execute(f"LISTEN {CHANNEL}")
+                    yield
+                    while not stop.is_set():
+                        for _ in connection.notifies(timeout=LOOK_SECONDS, stop_after=1):
+                            yield
+            except psycopg.OperationalError:
+                stop.wait(1)
 
     def close(self) -> None:
         if not self._pool.closed:
