@@ -4,7 +4,7 @@ What belongs to the same set of lanes waits in one line, best priority first. No
 transaction could hold for long: `defer` only inserts, and planning (planning.py) finds what is due.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -297,6 +297,35 @@ def count(tx: Tx, subject: str, state: State | None = None) -> int:
     if state is None:
         return tx.value(_count, subject=subject)
     return tx.value(_count_state, subject=subject, wanted=state)
+
+
+_running_keys = sa.select(jobs.c.key).where(among(jobs.c.key, "keys"), jobs.c.finished_at.is_(None))
+_next_of = (
+    sa.select(*COLUMNS)
+    .join_from(jobs, lines, jobs.c.line == lines.c.id)
+    .where(_by_subject, _unfinished)
+    .order_by(sa.case((jobs.c.state == State.RUNNING, 0), else_=1), jobs.c.priority, jobs.c.run_at, jobs.c.id)
+    .limit(1)
+)
+_planned = sa.select(sa.func.count()).select_from(jobs).where(
+    jobs.c.kind == sa.bindparam("kind"), jobs.c.finished_at.is_(None)
+)  # fmt: skip
+
+
+def unfinished(tx: Tx, keys: Iterable[str]) -> set[str]:
+    """Those of the keys that an unfinished job has."""
+    return {row[0] for row in tx.all(_running_keys, keys=keys)}
+
+
+def next_of(tx: Tx, subject: str) -> Job | None:
+    """The job of a subject that runs, or else the one that is due first; None when none is unfinished."""
+    row = tx.one(_next_of, subject=subject)
+    return None if row is None else from_row(row)
+
+
+def planned(tx: Tx, kind: str) -> int:
+    """How many jobs of a kind are unfinished."""
+    return tx.value(_planned, kind=kind)
 
 
 def purge(tx: Tx, before: datetime, most: int = 10_000) -> int:

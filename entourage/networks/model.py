@@ -67,6 +67,8 @@ class Target:
     limit: int | None = None
     since: datetime | None = None
     after: str | None = None
+    cookies: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Of the account that may be used, where its owner gave it."""
 
 
 @dataclass(frozen=True, slots=True)
