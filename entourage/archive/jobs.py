@@ -15,12 +15,13 @@ from entourage.archive.orders import order_of
 from entourage.archive.progress import Progress
 from entourage.archive.statistics import GIGABYTE
 from entourage.archive.store import downloads as store
+from entourage.kernel.bus import Bus
 from entourage.kernel.db import Database, Tx
 from entourage.kernel.errors import NotFound, StorageFull
-from entourage.kernel.events import Bus
 from entourage.kernel.jobs import Job
+from entourage.kernel.outcomes import Done, Outcome
 from entourage.kernel.secrets import Secrets
-from entourage.kernel.worker import Done, Handler, Outcome, Running
+from entourage.kernel.worker import Handler, Running
 from entourage.kernel.world import World
 from entourage.networks import registry, streams
 from entourage.networks.model import Target, Way

@@ -14,7 +14,7 @@ class _Part(Struct, frozen=True, forbid_unknown_fields=True):
     """A group of preferences; unknown names are refused."""
 
 
-class General(_Part):
+class General(_Part, frozen=True):
     """How the archive works in general."""
 
     download_directory: Text = ""
@@ -31,7 +31,7 @@ class General(_Part):
     """Finished queue items, run histories and logs older than this go; 0 keeps them. Kept files never go."""
 
 
-class Fastdl(_Part):
+class Fastdl(_Part, frozen=True):
     """Instagram, small: at most 640 pixels on the long side."""
 
     enabled: bool = True
@@ -39,7 +39,7 @@ class Fastdl(_Part):
     """Files an hour; 0 is no limit."""
 
 
-class Toolzu(_Part):
+class Toolzu(_Part, frozen=True):
     """Instagram, the largest there is."""
 
     enabled: bool = True
@@ -50,7 +50,7 @@ class Toolzu(_Part):
     """Kept because the contract has it. No challenge is ever solved with it."""
 
 
-class Instagram(_Part):
+class Instagram(_Part, frozen=True):
     """Instagram."""
 
     fastdl: Fastdl = Fastdl()
@@ -59,7 +59,7 @@ class Instagram(_Part):
     """The `sessionid` cookie of an account of yours, for posts that are shown only to people who are signed in."""
 
 
-class Tiktok(_Part):
+class Tiktok(_Part, frozen=True):
     """TikTok."""
 
     enabled: bool = True
@@ -67,14 +67,14 @@ class Tiktok(_Part):
     rate_limit_per_hour: Count = 0
 
 
-class Simple(_Part):
+class Simple(_Part, frozen=True):
     """A platform with nothing to set but whether it is used and how much an hour."""
 
     enabled: bool = True
     rate_limit_per_hour: Count = 0
 
 
-class Platforms(_Part):
+class Platforms(_Part, frozen=True):
     """The platforms."""
 
     instagram: Instagram = Instagram()
@@ -83,7 +83,7 @@ class Platforms(_Part):
     web: Simple = Simple()
 
 
-class Email(_Part):
+class Email(_Part, frozen=True):
     """Messages by e-mail when an item ends, to its owner."""
 
     enabled: bool = False
@@ -94,20 +94,20 @@ class Email(_Part):
     sender: Text = ""
 
 
-class Browser(_Part):
+class Browser(_Part, frozen=True):
     """Messages in the browser."""
 
     enabled: bool = True
 
 
-class Notifications(_Part):
+class Notifications(_Part, frozen=True):
     """Who is told when something ends."""
 
     email: Email = Email()
     browser: Browser = Browser()
 
 
-class Preferences(_Part):
+class Preferences(_Part, frozen=True):
     """Every preference. Secrets are sealed; `masked` is fit to show."""
 
     general: General = General()

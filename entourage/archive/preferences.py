@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
+
 from entourage.accounts.model import Actor
 from entourage.archive import budgets
 from entourage.archive.model import Profile

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from entourage.archive.model import Item, Order
 from entourage.archive.store import queue as queue_store
+from entourage.kernel.bus import Bus
 from entourage.kernel.db import Database, Tx
-from entourage.kernel.events import Bus
 
 BEAT = 0.5
 SMOOTHING = 0.3

@@ -149,7 +149,9 @@ def _wish(url: str, platform: str, source: str, content_type: str | None, config
         content_type=content_type,
         profile=platforms.DOWNLOADERS[downloader] if downloader else None,
         referer=config.get("referer"),
-        **numbers,
+        max_downloads=numbers["max_downloads"],
+        days_back=numbers["days_back"],
+        priority=numbers["priority"],
     )
 
 

@@ -3,7 +3,7 @@
 import ipaddress
 import json
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC
 from typing import cast
 from urllib.parse import urlsplit
@@ -66,7 +66,7 @@ def source_of(url: str) -> str:
     return labels[-2] if len(labels) > 1 else host
 
 
-async def expand(target: Target, net: Net) -> AsyncIterator[Found]:
+async def expand(target: Target, net: Net) -> AsyncGenerator[Found]:
     """The files of a thread in its order; a Cursor after each page that was read to its end.
 
     With `target.after` only posts newer than that run's newest are listed. With `target.since` reading begins at the

@@ -1,6 +1,6 @@
 """The facts that a network yields, and the abilities that a connector can have."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -162,7 +162,7 @@ class Expands(Protocol):
         """The creator, forum or site behind `url`, by its shape alone: a short name for people and filters."""
         ...
 
-    def expand(self, target: Target, net: Net) -> AsyncIterator[Found]:
+    def expand(self, target: Target, net: Net) -> AsyncGenerator[Found]:
         """Everything behind the address, in the network's order, as it is learned.
 
         Raises the errors of `Net`, and Gone when the address holds nothing that can be fetched.

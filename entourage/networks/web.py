@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from email.message import Message
 from urllib.parse import parse_qsl, unquote, urldefrag, urlencode, urlsplit
 
@@ -35,7 +35,7 @@ def source_of(url: str) -> str:
     return (urlsplit(url).hostname or "").removeprefix("www.")
 
 
-async def expand(target: Target, net: Net) -> AsyncIterator[Found]:
+async def expand(target: Target, net: Net) -> AsyncGenerator[Found]:
     """The file at the address, or the pictures and videos of the page there."""
     page = await net.head(target.url)
     content = look(page.body, page.headers.get("content-type", ""))
@@ -54,7 +54,7 @@ async def expand(target: Target, net: Net) -> AsyncIterator[Found]:
         raise Gone(f"The page was read, but no {wanted} were found on it.")
 
 
-async def _of_file(page: Page, content: Content) -> AsyncIterator[Found]:
+async def _of_file(page: Page, content: Content) -> AsyncGenerator[Found]:
     source = source_of(page.url)
     name = _announced(page) or name_of(page.url, content.extension)
     yield About(name, source, 1)
@@ -65,7 +65,7 @@ async def _of_file(page: Page, content: Content) -> AsyncIterator[Found]:
         yield _medium(page.url, content.kind, source, filename=tidy(name, content.extension))
 
 
-async def _of_page(target: Target, page: Page, net: Net) -> AsyncIterator[Found]:
+async def _of_page(target: Target, page: Page, net: Net) -> AsyncGenerator[Found]:
     reading = await asyncio.to_thread(markup.read, page.text, page.url)
     source = source_of(page.url)
     shown = [one for one in reading.shown if one.kind in _WANTED.get(target.content_type or "", set(MediaKind))]
