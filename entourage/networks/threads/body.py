@@ -36,7 +36,9 @@ _NOISE_PATH = re.compile(
 )
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _PIXEL = 2
+_UNNAMED = "attachment-"
 _NAMED = re.compile(r"[^/\\<>:\"|?*\n\r\t]{1,180}\.[A-Za-z0-9]{2,5}")
+_LABEL = re.compile(r"^.*\bName:")  # vBulletin: "Click image … Name: boat.jpg"
 _DENSITY = re.compile(r"([\d.]+)([wx])")
 
 
@@ -70,7 +72,7 @@ def files(bodies: Iterable[Node], base: str, rules: Rules) -> tuple[File, ...]:
 
 def _better(known: File, again: File) -> File:
     """What two mentions of one file say together: an icon and a name, a preview and a kind."""
-    named = links.extension(known.filename) or not links.extension(again.filename)
+    named = not known.filename.startswith(_UNNAMED) or again.filename.startswith(_UNNAMED)
     return replace(
         known,
         kind=again.kind if known.kind is MediaKind.FILE else known.kind,
@@ -161,7 +163,7 @@ def _played(node: Node, base: str, rules: Rules) -> File | None:
     wanted = MediaKind.AUDIO if player.tag == "audio" else MediaKind.VIDEO
     attached = rules.attachment(url, urlsplit(url))
     if attached is not None:
-        return _attachment(attached, wanted, _named(attr(player, "title"), attached.name, links.name_in(url)), None)
+        return _attachment(attached, wanted, _named(attr(player, "title"), attached.name), None)
     return File(links.identity(url), url, wanted, links.name_in(url))
 
 
@@ -175,11 +177,13 @@ def _is_later_source(node: Node) -> bool:
 
 
 def _attachment(attached: Attachment, kind: MediaKind, name: str | None, preview: str | None) -> File:
+    path = urlsplit(attached.url).path
+    ending = f".{links.extension(path)}" if links.kind_of(path) else ""
     return File(
         key=f"{attached.board}/attachment/{attached.id}",
         url=attached.url,
         kind=kind,
-        filename=name or f"attachment-{attached.id}",
+        filename=name or f"{_UNNAMED}{attached.id}{ending}",
         attachment=attached.id,
         preview=_unless(preview, attached.url),
     )
@@ -228,7 +232,7 @@ def _named(*candidates: str | None) -> str | None:
     """The first of these that is a file name."""
     for text in candidates:
         for part in (text or "").splitlines():
-            tidy = part.strip()
+            tidy = _LABEL.sub("", part).strip()
             if _NAMED.fullmatch(tidy):
                 return unquote(tidy)
     return None

@@ -67,10 +67,10 @@ def identity(url: str) -> str:
 
 
 def without(url: str, *names: str) -> str:
-    """`url` without these query parameters, the rest in its order."""
+    """`url` without these query parameters; the rest stays as it was written."""
     parts = urlsplit(url)
-    kept = [(k, v) for k, v in parse_qsl(parts.query, keep_blank_values=True) if k not in names]
-    return urlunsplit(parts._replace(query=urlencode(kept, safe="/[]:,")))
+    kept = [piece for piece in parts.query.split("&") if piece and unquote(piece.partition("=")[0]) not in names]
+    return urlunsplit(parts._replace(query="&".join(kept)))
 
 
 def extension(path: str) -> str:

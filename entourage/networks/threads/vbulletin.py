@@ -148,12 +148,14 @@ def _post(message: Node, base: str, posted_at: datetime | None) -> Post | None:
     if post_id is None:
         return None
     frame = _frame(message)
+    counter = first(frame, "a.postcounter", f"#postcount{post_id}")
+    permalink = links.absolute(base, attr(first(frame, "a.postcounter[href]"), "href"))
     parts = [message, *frame.css(".attachments, fieldset.fieldset")]
     return Post(
         id=post_id,
-        url=urljoin(base, f"showthread.php?p={post_id}#post{post_id}"),
+        url=f"{_clean(permalink) or urljoin(base, f'showthread.php?p={post_id}')}#post{post_id}",
         author=words(first(frame, "a.username", "a.bigusername", ".username", ".bigusername")) or None,
         posted_at=posted_at,
         files=body.files(parts, base, _RULES),
-        number=number(words(first(frame, "a.postcounter", f"#postcount{post_id}"))),
+        number=number(words(counter)),
     )
