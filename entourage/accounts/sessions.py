@@ -111,7 +111,8 @@ def _count_try(tx: Tx, name: str) -> datetime | None:
     count = 0
     if known is not None:
         count, last_at, locked_until = known
-        if locked_until is not None and tx.now < locked_until:
+        # A lock further off than any lock lasts is the trace of a clock that was set back.
+        if locked_until is not None and tx.now < locked_until <= tx.now + LOCKED:
             return locked_until
         if locked_until is not None or last_at < tx.now - LOCKED:
             count = 0

@@ -191,8 +191,12 @@ class Logbook:
 @contextlib.contextmanager
 def _locked(root: Path) -> Generator[None]:
     """Nobody else appends, puts aside or deletes meanwhile."""
-    root.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(root / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    path, flags = f"{root}/.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags, 0o600)
+    except FileNotFoundError:
+        root.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, flags, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
