@@ -102,6 +102,12 @@ class Settings:
             "Network (CIDR) of a reverse proxy whose X-Forwarded-For is believed; may be given several times."
         ),
     )
+    cors_origins: tuple[str, ...] = field(
+        default=(),
+        metadata=_about(
+            "Origin (https://app.example.org) whose pages may use the API, or *; may be given several times."
+        ),
+    )
     log_level: LogLevel = field(
         default=LogLevel.INFO, metadata=_about("Least level that is logged: DEBUG, INFO, WARNING or ERROR.")
     )
@@ -251,6 +257,8 @@ def _raw(each: Option, environ: Mapping[str, str], given: Mapping[str, object]) 
 def _value(each: Option, raw: object) -> object:
     if each.many:
         parts = raw.split(",") if isinstance(raw, str) else list(cast("typing.Iterable[object]", raw))
+        if each.name == "cors_origins":
+            return tuple(_origin(str(part).strip()) for part in parts if str(part).strip())
         return tuple(str(ipaddress.ip_network(str(part).strip(), strict=False)) for part in parts if str(part).strip())
     if each.kind is int:
         return _number(each, str(raw))
@@ -268,6 +276,13 @@ def _number(each: Option, raw: str) -> int:
     if not raw.isdecimal() or not least <= int(raw) <= most:
         raise ValueError(f"a whole number from {least} to {most}")
     return int(raw)
+
+
+def _origin(raw: str) -> str:
+    parts = urlsplit(raw)
+    if raw != "*" and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query):
+        raise ValueError("an origin as https://app.example.org, without a slash at the end, or *")
+    return raw.lower()
 
 
 def _text(name: str, raw: str) -> str:

@@ -1,0 +1,330 @@
+"""What every door shares: one request, one actor, one transaction a verb; ids, limits, and how any error is answered.
+
+A door is a Litestar application inside one small ASGI layer (`Door`). The layer does what must hold for every answer,
+also for unknown paths, malformed requests and crashes; it costs a tenth of what the same would as middleware.
+"""
+
+import ipaddress
+import logging
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar, cast
+
+from litestar import Litestar
+from litestar.datastructures import State
+from litestar.exceptions import HTTPException
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from entourage.accounts.model import Actor
+from entourage.accounts.tokens import Keys, Verifier
+from entourage.archive.files import Shelf
+from entourage.doors.asking import Asked
+from entourage.doors.limits import Count, Limiter, Network, client_address
+from entourage.doors.refusals import RateLimited, TooLarge
+from entourage.kernel.db import Database, Tx
+from entourage.kernel.errors import EntourageError, Unauthenticated
+from entourage.kernel.events import Bus
+from entourage.kernel.logs import Logs
+from entourage.kernel.secrets import Secrets
+from entourage.kernel.settings import Settings
+
+P = ParamSpec("P")
+R = TypeVar("R")
+RawHeaders = list[tuple[bytes, bytes]]
+LARGEST_BODY: Final = 1_000_000
+"""Bytes of a request body; nothing that these contracts carry comes near it."""
+
+log = logging.getLogger("entourage.doors")
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What the doors and the pages are given: the parts that live as long as the server."""
+
+    settings: Settings
+    database: Database
+    verifier: Verifier
+    keys: Keys
+    secrets: Secrets
+    bus: Bus
+    shelf: Shelf
+    logs: Logs
+
+
+class Reply:
+    """An answer, ready to be sent."""
+
+    __slots__ = ("body", "headers", "lasting", "status")
+
+    def __init__(self, status: int, body: bytes, headers: RawHeaders, *, lasting: bool = False) -> None:
+        """Make an answer; `lasting` when it depends on the data, the actor and the address alone, never on time."""
+        self.status = status
+        self.body = body
+        self.headers = headers
+        self.lasting = lasting
+
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        """Send it."""
+        if self.lasting:
+            visit_in(scope).reply = self
+        length = (b"content-length", b"%d" % len(self.body))
+        headers = self.headers if self.status == _NO_CONTENT else [*self.headers, length]
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await send({"type": "http.response.body", "body": self.body, "more_body": False})
+
+
+@dataclass(slots=True)
+class Visit:
+    """One request: who asks, where from, and under which id."""
+
+    house: House
+    request_id: str
+    now: datetime
+    method: str
+    headers: Mapping[bytes, bytes]
+    address: str
+    limit: Count
+    known: Actor | None = None
+    refused: EntourageError | None = None
+    """Why the credentials were not accepted; raised where a call needs an actor."""
+    token: str | None = None
+    """The credential, as it was shown."""
+    reply: Reply | None = None
+    """The answer, where it may be given again."""
+
+    @property
+    def actor(self) -> Actor:
+        """Who asks; raises Unauthenticated."""
+        if self.known is None:
+            raise self.refused or Unauthenticated("Sign in first: this call needs an access token.")
+        return self.known
+
+    async def read(self, verb: Callable[Concatenate[Tx, Actor, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """The verb's answer, for this actor, in one reading transaction."""
+        return await self.house.database.read(verb, self.actor, *args, **kwargs)
+
+    async def write(self, verb: Callable[Concatenate[Tx, Actor, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """The verb's answer, for this actor, in one transaction that is stored whole or not at all."""
+        return await self.house.database.write(verb, self.actor, *args, **kwargs)
+
+
+class Dialect(Protocol):
+    """How a contract speaks where all doors do the same thing."""
+
+    def credential(self, headers: Mapping[bytes, bytes]) -> str | None:
+        """What a request shows to prove who asks, None for nothing; raises Unauthenticated for what cannot be one."""
+        ...
+
+    def refusal(self, error: Exception, request_id: str, now: datetime) -> Reply:
+        """The answer to any error at all. A crash of ours is told without its details."""
+        ...
+
+
+_NO_CONTENT: Final = 204
+_CLIENT_ERRORS: Final = range(400, 500)
+_VISIT: Final = "entourage_visit"
+_EXPOSED: Final = b"Link, Retry-After, X-Page, X-Per-Page, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-ID, X-Total-Count, X-Total-Pages"  # noqa: E501 - one header
+
+
+def visit_in(scope: Scope) -> Visit:
+    """The visit that a request belongs to."""
+    return cast("dict[str, Any]", scope)[_VISIT]
+
+
+def visit_of(request: Asked) -> Visit:
+    """As `visit_in`, for handlers."""
+    return cast("dict[str, Any]", request.scope)[_VISIT]
+
+
+class Door:
+    """The layer around a contract's application.
+
+    For each request: an id, the actor, the limit; the answer carries them. What the application cannot answer is put
+    into words by the dialect.
+    """
+
+    def __init__(
+        self, house: House, dialect: Dialect, inside: ASGIApp, limiter: Limiter, *, kept_paths: tuple[str, ...] = ()
+    ) -> None:
+        """Wrap `inside`; `limiter` is shared by the doors. Answers below `kept_paths` may be given again (`_Kept`)."""
+        self._house = house
+        self._dialect = dialect
+        self._inside = inside
+        self._limiter = limiter
+        self._proxies: tuple[Network, ...] = tuple(ipaddress.ip_network(n) for n in house.settings.trusted_proxies)
+        self._origins = frozenset(origin.encode() for origin in house.settings.cors_origins)
+        self._kept_paths = kept_paths
+        self._kept = _Kept(house.database)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or hand on what is none."""
+        if scope["type"] != "http":
+            await self._inside(scope, receive, send)
+            return
+        request_id = str(uuid.uuid4())
+        visit = await self._visit(scope, request_id)
+        extra = _told(visit)
+        if self._origins:
+            extra += self._cors(visit)
+        started = False
+
+        async def send_on(message: Any) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                message["headers"] = [*message["headers"], *extra]
+            await send(message)
+
+        try:
+            await self._answer(visit, scope, receive, send_on)
+        except Exception as error:
+            if started:
+                # The status is on its way already; only a cut connection can tell the client that this is not whole.
+                log.exception("An answer broke off (request %s)", request_id)
+                raise
+            await self._dialect.refusal(error, request_id, visit.now)(scope, receive, send_on)
+
+    async def _visit(self, scope: Scope, request_id: str) -> Visit:
+        house = self._house
+        now = house.database.clock()
+        headers = dict(cast("Iterable[tuple[bytes, bytes]]", scope["headers"]))
+        peer = scope.get("client")
+        known: Actor | None = None
+        refused: EntourageError | None = None
+        token: str | None = None
+        try:
+            token = self._dialect.credential(headers)
+            if token is not None:
+                known = house.verifier.known(token) or await house.verifier.recognise(token)
+        except EntourageError as error:
+            refused = error
+        address = peer[0] if peer else ""
+        if known is None or self._proxies:
+            forwarded = headers.get(b"x-forwarded-for")
+            address = client_address(address, forwarded.decode("latin-1") if forwarded else None, self._proxies)
+        if known is None:
+            count = self._limiter.count(address, house.settings.public_rate, now.timestamp())
+        else:
+            count = self._limiter.count(known.user_id, house.settings.user_rate, now.timestamp())
+        return Visit(
+            house, request_id, now, cast("str", scope["method"]), headers, address, count, known, refused, token
+        )
+
+    async def _answer(self, visit: Visit, scope: Scope, receive: Receive, send: Send) -> None:
+        if not visit.limit.allowed:
+            seconds = max(1, visit.limit.resets_at - int(visit.now.timestamp()))
+            raise RateLimited(
+                f"This is more than {visit.limit.limit} requests in an hour; wait {-(-seconds // 60)} minutes.", seconds
+            )
+        length = visit.headers.get(b"content-length", b"")
+        if length and (not length.isdigit() or int(length) > LARGEST_BODY):
+            raise TooLarge(f"The body is larger than {LARGEST_BODY:,} bytes.")
+        if visit.method == "OPTIONS" and b"access-control-request-method" in visit.headers and self._origins:
+            await Reply(_NO_CONTENT, b"", [])(scope, receive, send)
+            return
+        inner = cast("Any", {**scope, _VISIT: visit})
+        if visit.method == "HEAD":
+            inner["method"] = "GET"  # the server sends no body for HEAD, whatever it is given
+        key, mark = None, None
+        if visit.method == "GET" and visit.known is not None and scope["path"].startswith(self._kept_paths):
+            key = (visit.known, scope["path"], scope["query_string"])
+            mark = self._kept.mark()
+            kept = self._kept.get(key, mark)
+            if kept is not None:
+                await kept(inner, receive, send)
+                return
+        await self._inside(inner, receive, send)
+        if key is not None and mark is not None and visit.reply is not None:
+            self._kept.put(key, mark, visit.reply)
+
+    def _cors(self, visit: Visit) -> RawHeaders:
+        origin = visit.headers.get(b"origin")
+        if origin is None or not (origin in self._origins or b"*" in self._origins):
+            return [(b"vary", b"Origin")]
+        return [
+            (b"vary", b"Origin"),
+            (b"access-control-allow-origin", origin),
+            (b"access-control-expose-headers", _EXPOSED),
+            (b"access-control-allow-methods", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+            (b"access-control-allow-headers", b"Authorization, Content-Type"),
+            (b"access-control-max-age", b"600"),
+        ]
+
+
+def _told(visit: Visit) -> RawHeaders:
+    count = visit.limit
+    return [
+        (b"x-request-id", visit.request_id.encode()),
+        (b"x-ratelimit-limit", b"%d" % count.limit),
+        (b"x-ratelimit-remaining", b"%d" % count.remaining),
+        (b"x-ratelimit-reset", b"%d" % count.resets_at),
+        (b"x-content-type-options", b"nosniff"),
+    ]
+
+
+class _Kept:
+    """Answers that are given again until anything in the database changes; needs a database that tells cheaply.
+
+    An answer is marked with the state of the data from before it was made, so one that a change overtook is never used.
+    """
+
+    MOST = 2_000
+    LARGEST = 200_000
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._mark: int | None = None
+        self._replies: dict[object, Reply] = {}
+
+    def mark(self) -> int | None:
+        """The state of the data now."""
+        return self._database.fingerprint()
+
+    def get(self, key: object, mark: int | None) -> Reply | None:
+        """The answer to the same question, made from the same data."""
+        if mark is None or mark != self._mark:
+            return None
+        return self._replies.get(key)
+
+    def put(self, key: object, mark: int, reply: Reply) -> None:
+        """Keep an answer made from data that was in the state `mark` or later."""
+        if mark != self._mark:
+            self._replies.clear()
+            self._mark = mark
+        if len(reply.body) <= self.LARGEST:
+            if len(self._replies) >= self.MOST:
+                del self._replies[next(iter(self._replies))]
+            self._replies[key] = reply
+
+
+def application(
+    house: House,
+    dialect: Dialect,
+    handlers: Iterable[Any],
+    *,
+    lifespan: Iterable[Callable[[Litestar], Any]] = (),
+) -> Litestar:
+    """A Litestar application that leaves every error to the dialect and adds nothing of its own."""
+
+    def refuse(request: Asked, error: Exception) -> Reply:
+        visit = visit_of(request)
+        return dialect.refusal(error, visit.request_id, visit.now)
+
+    return Litestar(
+        list(handlers),
+        exception_handlers={Exception: cast("Any", refuse)},
+        lifespan=list(lifespan),
+        logging_config=None,
+        openapi_config=None,
+        request_max_body_size=LARGEST_BODY,
+        state=State({"house": house}),
+    )
+
+
+def is_ours(error: Exception) -> bool:
+    """Whether an error is a crash of ours, to be logged and told without details."""
+    if isinstance(error, HTTPException):
+        return error.status_code not in _CLIENT_ERRORS
+    return not isinstance(error, EntourageError)
