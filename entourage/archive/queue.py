@@ -75,6 +75,13 @@ def add(tx: Tx, actor: Actor, wish: Wish, *, run_id: int | None = None) -> Item:
     return item
 
 
+def twin(tx: Tx, actor: Actor, wish: Wish) -> Item | None:
+    """The unfinished item of the same address, if there is one."""
+    clean, _, _ = checked(wish)
+    found = store.unfinished_twin(tx, actor.user_id, clean.url, clean.content_type)
+    return None if found is None else store.get(tx, found)
+
+
 def checked(wish: Wish) -> tuple[Wish, str, str]:
     """The wish with its address in order, its platform and its source; raises Invalid naming the field."""
     problems: list[Problem] = []

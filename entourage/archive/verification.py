@@ -93,3 +93,8 @@ async def scrub(database: Database, shelf: Shelf, seconds: float) -> Report:
     report = await verify(database, shelf, after=after, until=time.monotonic() + seconds)
     await database.write(store.set_scrub_mark, report.last)
     return report
+
+
+def kept(tx: Tx) -> tuple[int, int]:
+    """How many files are kept, each content once, and their bytes."""
+    return store.blob_sums(tx)

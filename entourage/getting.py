@@ -1,0 +1,131 @@
+"""`entourage get`: addresses downloaded now, with a progress bar in the terminal."""
+
+import argparse
+import asyncio
+import signal
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from entourage import app
+from entourage.accounts.model import OPERATOR
+from entourage.archive import previews, queue
+from entourage.archive.model import FINISHED, Item, ItemStatus, Profile, Wish
+from entourage.kernel.db import Database, Tx
+from entourage.kernel.errors import Conflict, EntourageError
+from entourage.kernel.settings import Settings
+
+LOOK_SECONDS = 0.2
+
+
+def wish(url: str, given: argparse.Namespace) -> Wish:
+    """What the command line asks for."""
+    return Wish(
+        url=url,
+        platform=given.platform,
+        source=given.source,
+        content_type=given.content_type,
+        priority=1,
+        max_downloads=given.max_downloads,
+        days_back=given.days_back,
+        profile=Profile(given.profile) if given.profile else None,
+    )
+
+
+async def show(settings: Settings, wishes: Sequence[Wish]) -> bool:
+    """List what is behind the addresses without fetching it; whether all could be listed."""
+    out, err = Console(highlight=False), Console(stderr=True, highlight=False)
+    well = True
+    async with app.opened(settings, console=False) as parts:
+        for each in wishes:
+            try:
+                found = await previews.preview(parts.archive, OPERATOR, each, most=1000)
+            except EntourageError as error:
+                err.print(f"{each.url}: {error}", style="red", markup=False)
+                well = False
+                continue
+            for media in found.media:
+                out.print(f"{media.filename}\t{media.url}", markup=False, soft_wrap=True)
+            more = " and more" if found.more else ""
+            err.print(
+                f"{found.title}: {len(found.media)} files{more}, {found.known} of them kept already", markup=False
+            )
+    return well
+
+
+async def get(settings: Settings, wishes: Sequence[Wish]) -> bool:
+    """Fetch what is behind the addresses; whether everything came. Ctrl+C stops; what is left stays in the queue."""
+    console = Console(stderr=True, highlight=False)
+    async with app.opened(settings, console=False) as parts:
+        ids = [await _queued(parts.database, each) for each in wishes]
+        worker = parts.worker()
+        running = asyncio.create_task(worker.run())
+        watching = asyncio.create_task(_watch(parts.database, ids, console))
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, watching.cancel)
+        try:
+            items = await watching
+        except asyncio.CancelledError:
+            console.print("Stopped. What was not finished stays in the queue and goes on with the next start.")
+            return False
+        finally:
+            await worker.stop()
+            await running
+        failures = await parts.database.read(_failures, ids)
+    for failure in failures:
+        console.print(failure, style="red", markup=False)
+    for item in items:
+        kept = f"{item.items_known} kept already" if item.items_known else ""
+        console.print(f"{item.title or item.source}: {item.items_done} new files", kept, markup=False)
+    return all(item.status is ItemStatus.COMPLETED for item in items)
+
+
+async def _queued(database: Database, each: Wish) -> int:
+    try:
+        return (await database.write(queue.add, OPERATOR, each)).id
+    except Conflict:
+        twin = await database.read(queue.twin, OPERATOR, each)
+        if twin is None:
+            raise
+        return twin.id
+
+
+def _failures(tx: Tx, ids: Sequence[int]) -> Sequence[str]:
+    lines: list[str] = []
+    for item_id in ids:
+        item = queue.get(tx, OPERATOR, item_id)
+        lines += queue.failed_files(tx, OPERATOR, item_id)
+        if item.error:
+            lines.append(f"{item.url}: {item.error}")
+    return lines
+
+
+def _look(tx: Tx, ids: Sequence[int]) -> Sequence[Item]:
+    return [queue.get(tx, OPERATOR, item_id) for item_id in ids]
+
+
+async def _watch(database: Database, ids: Sequence[int], console: Console) -> Sequence[Item]:
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[size]}"),
+        TimeElapsedColumn(),
+    )
+    bars: dict[int, TaskID] = {}
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        while True:
+            items = await database.read(_look, ids)
+            for item in items:
+                if item.id not in bars:
+                    bars[item.id] = progress.add_task(item.source, total=None, size="")
+                progress.update(
+                    bars[item.id],
+                    description=(item.title or item.source)[:40],
+                    completed=item.items_done + item.items_failed,
+                    total=max(item.items_total, item.expected or 0) or None,
+                    size=f"{item.bytes_done / 1e6:.1f} MB",
+                )
+            if all(item.status in FINISHED for item in items):
+                return items
+            await asyncio.sleep(LOOK_SECONDS)
