@@ -79,18 +79,18 @@ class _Compiler:
 
     def _compile(self, statement: sa.ClauseElement) -> _Statement:
         compiled = cast("SQLCompiler", statement.compile(dialect=self.dialect))
-        binders: list[tuple[str, Callable[[Any], Any]]] = []
+        binders: dict[str, Callable[[Any], Any]] = {}  # by name: one that stands twice is converted once
         for parameter, name in compiled.bind_names.items():
             convert = _binder(parameter.type, self.dialect)
             if convert is not None:
-                binders.append((name, convert))
+                binders[name] = convert
         readers: list[tuple[int, Callable[[Any], Any]]] = []
         if isinstance(statement, sa.sql.expression.ReturnsRows):
             for index, column in enumerate(statement.exported_columns):
                 convert = _reader(column.type, self.dialect)
                 if convert is not None:
                     readers.append((index, convert))
-        return _Statement(str(compiled), dict(compiled.params), tuple(binders), tuple(readers))
+        return _Statement(str(compiled), dict(compiled.params), tuple(binders.items()), tuple(readers))
 
 
 def _binder(kind: sa.types.TypeEngine[Any], dialect: sa.Dialect) -> Callable[[Any], Any] | None:
