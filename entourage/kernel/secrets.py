@@ -96,12 +96,14 @@ def _write(descriptor: int, content: bytes) -> None:
 
 
 _NAMES = (
-    r"(?:access[_-]?|refresh[_-]?|api[_-]?|auth[_-]?|client[_-]?|secret[_-]?|session[_-]?|x[_-]?amz[_-]?)*"
+    r"(?:access[_-]?|refresh[_-]?|api[_-]?|auth[_-]?|client[_-]?|secret[_-]?|session[_-]?|x[_-]?amz[_-]?){0,4}"
     r"(?:token|key|keyid|passwords?|passwd|passphrase|pwd|secret|signature|sig|sessionid|csrftoken|jwt|credentials?)"
 )
 _SECRET_NAME = re.compile(rf"{_NAMES}|authorization|(?:set-?)?cookies?|cookie_?jar", re.IGNORECASE)
 _USERINFO = re.compile(r"(?<=://)[^\s/?#\"'<>]*@")
-_PAIR = re.compile(rf"(?<![\w-])({_NAMES})(\"?'?\s*[=:]\s*)(\"[^\"]*\"?|'[^']*'?|[^\s&;,\"'<>)\]}}]+)", re.IGNORECASE)
+_PAIR = re.compile(
+    rf"(?<![a-z0-9])({_NAMES})(\"?'?\s*[=:]\s*)(\"[^\"]*\"?|'[^']*'?|[^\s&;,\"'<>)\]}}]+)", re.IGNORECASE
+)
 _HEADER = re.compile(
     r"\b((?:proxy-)?authorization|(?:set-)?cookie|x-[\w-]{0,40}?(?:key|token|session)[\w-]{0,40})(\"?'?\s*[:=]\s*)"
     r"(\"[^\"\r\n]*\"?|'[^'\r\n]*'?|[^\r\n]+)",

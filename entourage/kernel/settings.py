@@ -273,7 +273,7 @@ def _value(each: Option, raw: object) -> object:
 
 def _number(each: Option, raw: str) -> int:
     least, most = each.least or 0, 65_535 if each.name == "port" else 2**31 - 1
-    if not raw.isdecimal() or not least <= int(raw) <= most:
+    if not (raw.isascii() and raw.isdecimal()) or not least <= int(raw) <= most:
         raise ValueError(f"a whole number from {least} to {most}")
     return int(raw)
 
