@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar, cast
 from urllib.parse import urlsplit
@@ -252,7 +251,8 @@ class Database:
 
     def listen(self, bell: str, wake: Callable[[], None]) -> Callable[[], None]:
         """Call `wake` (in any thread, quickly) after each commit that rang `bell`, at once for this process and
-        within half a second for others; now and then it is called for nothing. Returns what ends it."""
+        within half a second for others; now and then it is called for nothing. Returns what ends it.
+        """
         return self._bells.listen(bell, wake)
 
     def ring(self, bell: str) -> None:

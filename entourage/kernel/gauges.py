@@ -1,6 +1,6 @@
 """A lane within one transaction: what it allows now, what is taken from it, and how that is kept."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any
@@ -32,14 +32,15 @@ class Block:
 class Gauge:
     """One lane: read once, asked and used many times, written once."""
 
-    def __init__(self, tx: Tx, name: str, row: Row | None, running: int, *, locked_out: bool = False) -> None:
-        """A lane from its row, or one without limits; `locked_out`: another transaction is changing it just now."""
+    def __init__(self, tx: Tx, name: str, row: Row | None, running: int) -> None:
+        """A lane from its row, or one without limits."""
         self.name = name
         self.moment = tx.now
         self.now = to_ms(tx.now)
         self.declared = row is not None
         self.running = running
-        self.locked_out = locked_out
+        self.locked_out = False
+        """Another transaction is changing it just now."""
         self.changed = False
         self.limits = Limits()
         self.paused_why: str | None = None
@@ -56,9 +57,9 @@ class Gauge:
             self._read(row)
 
     def _read(self, row: Row) -> None:
-        at_once, per_hour, per_day, opens, closes, zone, *row = row  # pyright: ignore[reportAssignmentType]
-        self.paused_why, self.broken_why, self.broken_until, self.probe, self.held_why, self.held_until, *row = row
-        self.hour_uses, self.day_uses, seen_at, seen_steady, seen_boot = row
+        at_once, per_hour, per_day, opens, closes, zone = row[:6]
+        self.paused_why, self.broken_why, self.broken_until, self.probe, self.held_why, self.held_until = row[6:12]
+        self.hour_uses, self.day_uses, seen_at, seen_steady, seen_boot = row[12:]
         hours = None if opens is None else Hours(_clock_time(opens), _clock_time(closes), zone)
         self.limits = Limits(at_once, per_hour, per_day, hours)
         passed = self.now - to_ms(seen_at)
@@ -226,19 +227,20 @@ _save = (
 
 def look(tx: Tx, names: Iterable[str]) -> dict[str, Gauge]:
     """Gauges to read from, one for each name."""
-    return _gauges(tx, list(names), _select)
+    every = list(names)
+    return _gauges(tx, every, dict(tx.all(_running, names=every)), tx.all(_select, names=every))
 
 
 def own(tx: Tx, names: Iterable[str]) -> dict[str, Gauge]:
     """Gauges to change; waits for another transaction that changes one of them."""
-    return _gauges(tx, list(names), _select_locked)
-
-
-def own_free(tx: Tx, names: Iterable[str]) -> dict[str, Gauge]:
-    """Gauges to change; those that another transaction is changing now are locked out (and block)."""
     every = list(names)
-    found = _gauges(tx, every, _select_free)
-    strange = [name for name in every if not found[name].declared]
+    return _gauges(tx, every, dict(tx.all(_running, names=every)), tx.all(_select_locked, names=every))
+
+
+def own_free(tx: Tx, running: Mapping[str, int]) -> dict[str, Gauge]:
+    """Gauges to change, with what is known to run in each; what another transaction changes now is locked out."""
+    found = _gauges(tx, running, running, tx.all(_select_free, names=running))
+    strange = [name for name, gauge in found.items() if not gauge.declared]
     for (name,) in tx.all(_names, names=strange) if strange else ():
         found[name].locked_out = True
     return found
@@ -249,16 +251,20 @@ def save(tx: Tx, gauges: Iterable[Gauge]) -> None:
     tx.many(_save, [gauge.row for gauge in gauges if gauge.changed and gauge.declared])
 
 
-def _gauges(tx: Tx, names: list[str], statement: sa.Select[Any]) -> dict[str, Gauge]:
-    running = dict(tx.all(_running, names=names))
-    rows = {row[0]: row[1:] for row in tx.all(statement, names=names)}
-    return {name: Gauge(tx, name, rows.get(name), running.get(name, 0)) for name in names}
+def _gauges(tx: Tx, names: Iterable[str], running: Mapping[str, int], rows: Sequence[Row]) -> dict[str, Gauge]:
+    found = {row[0]: row[1:] for row in rows}
+    return {name: Gauge(tx, name, found.get(name), running.get(name, 0)) for name in names}
+
+
+def clock_time(moment: datetime, now: datetime) -> str:
+    """`14:00 UTC`, with the day where it is not within one."""
+    form = "%H:%M UTC" if abs(moment - now) < timedelta(hours=23) else "%d %B %H:%M UTC"
+    return moment.strftime(form)
 
 
 def until(moment: datetime, now: datetime) -> str:
-    """`until 14:00`, with the day where it is not within one."""
-    form = "%H:%M" if moment - now < timedelta(hours=23) else "%d %B %H:%M"
-    return f"until {moment.strftime(form)} UTC"
+    """`until 14:00 UTC`."""
+    return f"until {clock_time(moment, now)}"
 
 
 def _clock_time(minutes: int) -> time:

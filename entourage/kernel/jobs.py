@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from entourage.kernel import gauges
 from entourage.kernel.columns import among, upsert
 from entourage.kernel.db import Row, Tx
 from entourage.kernel.errors import NotFound
@@ -326,6 +327,58 @@ def next_of(tx: Tx, subject: str) -> Job | None:
 def planned(tx: Tx, kind: str) -> int:
     """How many jobs of a kind are unfinished."""
     return tx.value(_planned, kind=kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Why a job stands where it stands, in plain words, and until when where that is known."""
+
+    text: str
+    until: datetime | None = None
+
+
+def why(tx: Tx, job: int) -> Why:
+    """Why a job does not run now (or that it does); raises NotFound."""
+    found = get(tx, job)
+    match found.state:
+        case State.RUNNING:
+            return Why("is running")
+        case State.DONE:
+            return Why("is done")
+        case State.FAILED | State.CANCELLED | State.PAUSED:
+            return Why(found.reason or found.state.value)
+        case State.WAITING if found.owner is not None:
+            return Why("starts again as soon as its last run has stopped")
+        case State.WAITING if found.run_at > tx.now:
+            when = gauges.clock_time(found.run_at, tx.now)
+            if found.reason:
+                return Why(f"waits for its next try at {when}, because {found.reason}", found.run_at)
+            return Why(f"is planned for {when}", found.run_at)
+        case State.WAITING | State.READY:
+            return _why_ready(tx, found)
+
+
+def _why_ready(tx: Tx, job: Job) -> Why:
+    blocks = [block for gauge in gauges.look(tx, job.lanes).values() if (block := gauge.block())]
+    if blocks:
+        # What only a person or another job ends comes first, then what ends last.
+        worst = max(blocks, key=lambda block: (block.until is None, block.until or tx.now))
+        return Why(worst.text, worst.until)
+    ahead = tx.value(_ahead, line=job.line, rank=job.priority, job=job.id)
+    if ahead:
+        return Why(f"{ahead} {'job is' if ahead == 1 else 'jobs are'} before it")
+    return Why("starts as soon as a worker has a free hand")
+
+
+_ahead = (
+    sa.select(sa.func.count())
+    .select_from(jobs)
+    .where(
+        sa.text("state = 'ready'"),
+        jobs.c.line == sa.bindparam("line"),
+        sa.tuple_(jobs.c.priority, jobs.c.id) < sa.tuple_(sa.bindparam("rank"), sa.bindparam("job")),
+    )
+)
 
 
 def purge(tx: Tx, before: datetime, most: int = 10_000) -> int:

@@ -1,0 +1,392 @@
+"""Planning: in one transaction, store what ended and decide what may start now.
+
+It is driven by lines, never by jobs: open lines in the order of their heads, then of their last service. A line that a
+lane blocks is parked under that lane and costs nothing more until the lane has room, so a thousand blocked lines are as
+cheap as one. Planning runs one at a time; it never waits for rows that other transactions hold, it leaves those aside.
+"""
+
+import heapq
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from entourage.kernel import gauges, leases, settling
+from entourage.kernel.columns import among
+from entourage.kernel.db import Tx
+from entourage.kernel.gauges import Gauge
+from entourage.kernel.jobs import COLUMNS, Job, from_row
+from entourage.kernel.loads import Loads
+from entourage.kernel.settling import Ended, OnFailed
+from entourage.kernel.tables import State, jobs, lane_loads, lanes, lines
+
+LOCK = "planning"
+MOST_PROMOTED = 1000
+MOST_LOOKED_AT = 200
+FEW = 16
+MOST_SWEPT = 2000
+SHORTEST_WAIT = timedelta(milliseconds=50)
+LONGEST_WAIT = timedelta(days=1)
+"""No try waits longer for its next one, whatever happened to the clock meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What planning decided: jobs to start, held jobs to stop, and when to look again without being rung for."""
+
+    claimed: Sequence[Job]
+    stopped: Sequence[int]
+    next_at: datetime | None
+
+
+@dataclass(slots=True)
+class _Line:
+    id: int
+    lanes: tuple[str, ...]
+    head: int | None
+    served: int
+    blocked_by: str | None = None
+    waiting: deque[tuple[int, int]] = field(default_factory=deque[tuple[int, int]])
+    after: tuple[int, int] = (-1, 0)
+    whole: bool = False
+    """All its ready jobs were read."""
+
+
+_stopped = sa.select(jobs.c.id).where(
+    sa.text("owner IS NOT NULL"), jobs.c.owner == sa.bindparam("holder"), jobs.c.state != State.RUNNING
+)
+_stirred = sa.select(lanes.c.name).where(sa.text("stirred")).with_for_update(skip_locked=True)
+_calm = sa.update(lanes).where(among(lanes.c.name, "names")).values(stirred=False)
+_probes = sa.select(lanes.c.name, lanes.c.probe).where(sa.text("probe IS NOT NULL"))
+_due = (
+    sa.select(jobs.c.id, jobs.c.line, jobs.c.priority)
+    .where(
+        sa.text("state = 'waiting' AND owner IS NULL"),
+        jobs.c.run_at <= sa.bindparam("now", type_=jobs.c.run_at.type),
+    )
+    .order_by(jobs.c.run_at)
+    .limit(MOST_PROMOTED)
+    .with_for_update(skip_locked=True)
+)
+_promote = sa.update(jobs).where(among(jobs.c.id, "ids")).values(state=State.READY)
+_advance = (
+    sa.update(lines)
+    .where(lines.c.id == sa.bindparam("line"), sa.or_(lines.c.head.is_(None), lines.c.head > sa.bindparam("best")))
+    .values(head=sa.bindparam("best"))
+)
+_next_due = sa.select(sa.func.min(jobs.c.run_at, type_=jobs.c.run_at.type)).where(
+    sa.text("state = 'waiting' AND owner IS NULL")
+)
+_unpark = sa.update(lines).where(among(lines.c.id, "ids")).values(blocked_by=None)
+_open_lines = (
+    sa.select(lines.c.id, lines.c.lanes, lines.c.head, lines.c.served)
+    .where(sa.text("blocked_by IS NULL AND head IS NOT NULL"))
+    .order_by(lines.c.head, lines.c.served)
+    .limit(sa.bindparam("most"))
+)
+_last_served = sa.select(sa.func.max(lines.c.served))
+_ready = sa.text("state = 'ready'")
+_front = (
+    sa.select(jobs.c.priority, jobs.c.id)
+    .where(
+        _ready,
+        jobs.c.line == sa.bindparam("line"),
+        sa.tuple_(jobs.c.priority, jobs.c.id) > sa.tuple_(sa.bindparam("rank"), sa.bindparam("job")),
+    )
+    .order_by(jobs.c.priority, jobs.c.id)
+    .limit(sa.bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+_start = (
+    sa.update(jobs)
+    .where(among(jobs.c.id, "ids"))
+    .values(
+        state=State.RUNNING,
+        owner=sa.bindparam("holder"),
+        claims=jobs.c.claims + 1,
+        attempts=jobs.c.attempts + 1,
+        started_at=sa.bindparam("moment", type_=jobs.c.started_at.type),
+    )
+)
+_started = sa.select(*COLUMNS).join_from(jobs, lines, jobs.c.line == lines.c.id).where(among(jobs.c.id, "ids"))
+_keep_line = (
+    sa.update(lines)
+    .where(lines.c.id == sa.bindparam("line"))
+    .values(head=sa.bindparam("best"), served=sa.bindparam("turn"), blocked_by=sa.bindparam("under"))
+)
+
+
+def turn(
+    tx: Tx,
+    owner: str,
+    *,
+    ended: Sequence[Ended] = (),
+    free: int,
+    on_failed: Mapping[str, OnFailed] | None = None,
+    careful: bool = False,
+    look_for_stops: bool = False,
+) -> Turn:
+    """Settle what ended for `owner` and hand it up to `free` jobs."""
+    left = settling.settle(tx, owner, ended, on_failed or {}, careful=careful) if ended else []
+    tx.lock(LOCK)
+    plan = _Plan(tx)
+    plan.leave(left)
+    plan.stir()
+    plan.promote()
+    claimed = plan.claim(owner, free)
+    stopped = [row[0] for row in tx.all(_stopped, holder=owner)] if look_for_stops else []
+    return Turn(claimed, stopped, plan.next_at(full=len(claimed) == free))
+
+
+def reap(tx: Tx, dead: Iterable[str], on_failed: Mapping[str, OnFailed]) -> int:
+    """Give back what dead workers held; how many jobs that were."""
+    owners = list(dead)
+    left = [one for owner in owners for one in settling.reap(tx, owner, on_failed)]
+    for owner in owners:
+        leases.forget(tx, owner)
+    tx.lock(LOCK)
+    plan = _Plan(tx)
+    plan.leave(left)
+    gauges.save(tx, plan.gauges.values())
+    plan.loads.save()
+    return len(left)
+
+
+class _Plan:
+    """One round of planning."""
+
+    def __init__(self, tx: Tx) -> None:
+        self.tx = tx
+        self.loads = Loads(tx)
+        self.gauges: dict[str, Gauge] = {}
+        self.more = False
+
+    def leave(self, left: Sequence[tuple[Job, bool]]) -> None:
+        """Free the places of jobs that ended; a probe that was done closes its breaker."""
+        if not left:
+            return
+        self.loads.of({name for job, _ in left for name in job.lanes})
+        for job, _ in left:
+            for load in self.loads.of(job.lanes):
+                load.leave(self.tx.now)
+        probes = self.tx.all(_probes)
+        if not probes:
+            return
+        done = {job.id: worked for job, worked in left}
+        ended = {name: done[probe] for name, probe in probes if probe in done}
+        running = {load.lane: load.running for load in self.loads.of(sorted(ended))}
+        for name, gauge in gauges.own(self.tx, ended).items():
+            gauge.running = running[name]
+            gauge.end_probe(worked=ended[name])
+            self.gauges[name] = gauge
+
+    def stir(self) -> None:
+        """Look again at the lines under lanes that somebody changed."""
+        names = [row[0] for row in self.tx.all(_stirred)]
+        if not names:
+            return
+        self.tx.run(_calm, names=names)
+        for load in self.loads.of(names):
+            load.wake(self.tx.now)
+
+    def promote(self) -> None:
+        """Make ready what is due."""
+        due = self.tx.all(_due, now=self.tx.now)
+        if not due:
+            return
+        self.more = len(due) == MOST_PROMOTED
+        self.tx.run(_promote, ids=[row[0] for row in due])
+        best: dict[int, int] = {}
+        for _, line, priority in due:
+            best[line] = min(priority, best.get(line, priority))
+        self.tx.many(_advance, [{"line": line, "best": best[line]} for line in sorted(best)])
+
+    def claim(self, owner: str, free: int) -> list[Job]:
+        """Start up to `free` jobs."""
+        served = self.tx.value(_last_served) or 0
+        chosen: list[int] = []
+        looked_at = 0
+        while len(chosen) < free:
+            if looked_at >= MOST_LOOKED_AT:
+                self.more = True
+                break
+            self._wake(free - len(chosen))
+            rows = self.tx.all(_open_lines, most=min(max(free - len(chosen), FEW), MOST_LOOKED_AT))
+            found = [_Line(row[0], tuple(row[1]), row[2], row[3]) for row in rows]
+            if not found:
+                break
+            looked_at += len(found)
+            self._measure({name for line in found for name in line.lanes})
+            served = self._choose(found, free, chosen, served)
+        gauges.save(self.tx, self.gauges.values())
+        return self._start(owner, chosen)
+
+    def next_at(self, *, full: bool) -> datetime | None:
+        """When to look again although nobody rings; when every slot is taken, the end of a job is what to wait for."""
+        upcoming = self.loads.next()
+        if full:
+            return None
+        if self.more:
+            return self.tx.now
+        times = [moment for moment in (upcoming, self.tx.value(_next_due)) if moment is not None]
+        return max(min(times), self.tx.now + SHORTEST_WAIT) if times else None
+
+    def _wake(self, most: int) -> None:
+        """Open parked lines of lanes whose time has come, as many as the lane has room for."""
+        due = self.loads.due(MOST_LOOKED_AT)
+        if not due:
+            return
+        self._measure({load.lane for load in due})
+        for load in due:
+            gauge = self.gauges[load.lane]
+            block = gauge.block()
+            if block is not None:
+                load.wake(block.until)
+                continue
+            room = gauge.room()
+            wanted = most if room is None else min(most, room)
+            ids = self.loads.parked(load.lane, wanted)
+            if ids:
+                self.tx.run(_unpark, ids=ids)
+                load.unpark(len(ids))
+            if len(ids) < wanted:
+                load.unpark(load.parked)
+                load.wake(None)
+
+    def _measure(self, names: set[str]) -> None:
+        missing = sorted(names - self.gauges.keys())
+        if missing:
+            running = {load.lane: load.running for load in self.loads.of(missing)}
+            self.gauges.update(gauges.own_free(self.tx, running))
+
+    def _choose(self, found: list[_Line], free: int, chosen: list[int], served: int) -> int:
+        """Take jobs from the lines in turn, best head first; those that a lane blocks are parked."""
+        heap = [(line.head, line.served, line.id, line) for line in found]
+        heapq.heapify(heap)
+        share = -(-(free - len(chosen)) // len(found)) + 1
+        touched: dict[int, _Line] = {}
+        while heap and len(chosen) < free:
+            head, _, _, line = heapq.heappop(heap)
+            touched[line.id] = line
+            if self._park(line):
+                continue
+            front = self._front(line, share)
+            if front is not None and front[0] == head:
+                line.waiting.popleft()
+                chosen.append(front[1])
+                served += 1
+                line.served = served
+                for name, load in zip(line.lanes, self.loads.of(line.lanes), strict=True):
+                    load.enter()
+                    self.gauges[name].take(job=front[1])
+                front = self._front(line, share)
+            line.head = None if front is None else front[0]
+            if front is not None:
+                heapq.heappush(heap, (front[0], line.served, line.id, line))
+        self.tx.many(
+            _keep_line,
+            [
+                {"line": line.id, "best": line.head, "turn": line.served, "under": line.blocked_by}
+                for line in touched.values()
+            ],
+        )
+        return served
+
+    def _park(self, line: _Line) -> bool:
+        for name in line.lanes:
+            block = self.gauges[name].block()
+            if block is not None:
+                line.blocked_by = name
+                self.loads.of([name])[0].park(block.until)
+                return True
+        return False
+
+    def _front(self, line: _Line, most: int) -> tuple[int, int] | None:
+        """The first ready job of a line that was not chosen yet, as (priority, id)."""
+        if not line.waiting and not line.whole:
+            rows = self.tx.all(_front, line=line.id, rank=line.after[0], job=line.after[1], most=most)
+            line.whole = len(rows) < most
+            line.waiting.extend((row[0], row[1]) for row in rows)
+            if rows:
+                line.after = line.waiting[-1]
+        return line.waiting[0] if line.waiting else None
+
+    def _start(self, owner: str, chosen: list[int]) -> list[Job]:
+        if not chosen:
+            return []
+        self.tx.run(_start, ids=chosen, holder=owner, moment=self.tx.now)
+        started = {row[0]: from_row(row) for row in self.tx.all(_started, ids=chosen)}
+        return [started[job] for job in chosen]
+
+
+_true_heads = (
+    sa.select(
+        lines.c.id,
+        lines.c.head,
+        lines.c.blocked_by,
+        sa.select(jobs.c.priority)
+        .where(_ready, jobs.c.line == lines.c.id)
+        .order_by(jobs.c.priority)
+        .limit(1)
+        .scalar_subquery(),
+    )
+    .where(lines.c.id > sa.bindparam("after"))
+    .order_by(lines.c.id)
+    .limit(MOST_SWEPT)
+)
+_mend_line = (
+    sa.update(lines)
+    .where(lines.c.id == sa.bindparam("line"))
+    .values(head=sa.bindparam("best"), blocked_by=sa.bindparam("under"))
+)
+_true_running = (
+    sa.select(lines.c.lanes, sa.func.count())
+    .select_from(jobs)
+    .join(lines, jobs.c.line == lines.c.id)
+    .where(sa.text("owner IS NOT NULL"))
+    .group_by(lines.c.lanes)
+)
+_true_parked = (
+    sa.select(lines.c.blocked_by, sa.func.count()).where(sa.text("blocked_by IS NOT NULL")).group_by(lines.c.blocked_by)
+)
+_every_load = sa.select(lane_loads.c.lane)
+_idle_loads = sa.delete(lane_loads).where(lane_loads.c.running == 0, lane_loads.c.parked == 0)
+_hasten = (
+    sa.update(jobs)
+    .where(
+        sa.text("state = 'waiting' AND owner IS NULL"),
+        jobs.c.run_at > sa.bindparam("latest", type_=jobs.c.run_at.type),
+        jobs.c.attempts > 0,
+    )
+    .values(run_at=sa.bindparam("latest", type_=jobs.c.run_at.type))
+)
+
+
+def sweep(tx: Tx, after: int = 0) -> int:
+    """Make every count and head true again, part of the lines at a time; where to go on (0: from the start).
+
+    Nothing should ever need it; it makes sure that no mistake, ours or a clock's, can leave a job waiting for good.
+    """
+    tx.lock(LOCK)
+    rows = tx.all(_true_heads, after=after)
+    wrong = [
+        {"line": line, "best": best, "under": None if best is None else under}
+        for line, head, under, best in rows
+        if head != best or (best is None and under is not None)
+    ]
+    tx.many(_mend_line, wrong)
+    running: dict[str, int] = {}
+    for names, count in tx.all(_true_running):
+        for name in names:
+            running[name] = running.get(name, 0) + count
+    parked = dict(tx.all(_true_parked))
+    loads = Loads(tx)
+    for load in loads.of({*parked, *running, *(row[0] for row in tx.all(_every_load))}):
+        load.running, load.parked = running.get(load.lane, 0), parked.get(load.lane, 0)
+        load.wake(tx.now)
+    loads.save()
+    tx.run(_idle_loads)
+    tx.run(_hasten, latest=tx.now + LONGEST_WAIT)
+    return rows[-1][0] if len(rows) == MOST_SWEPT else 0
