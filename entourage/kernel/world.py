@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -70,7 +70,7 @@ class World:
         limit: int | None = None,
         silence: float = 600.0,
         total: float = 6 * 3600.0,
-    ) -> AsyncIterator[str]:
+    ) -> AsyncGenerator[str]:
         """See `children.lines`; `limit` is the most bytes the child may receive from the world.
 
         A failure that the gate caused is raised as Refused, with the gate's reason. Leave the iteration by

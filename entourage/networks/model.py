@@ -1,6 +1,6 @@
 """The facts that a network yields, and the abilities that a connector can have."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -136,7 +136,7 @@ class Net(Protocol):
         """
         ...
 
-    def lines(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> AsyncIterator[str]:
+    def lines(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> AsyncGenerator[str]:
         """The lines that a child process prints to its standard output, as they come.
 
         The child sees the world only through the egress proxy; it is killed, with its descendants, when the iteration

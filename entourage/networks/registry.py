@@ -1,14 +1,22 @@
 """The connectors there are, by name, and which of them is the one for an address."""
 
+from collections.abc import Callable, Mapping
+
 from entourage.kernel.errors import NotFound, Refused
-from entourage.networks import forum, web
+from entourage.networks import forum, instagram, web
 from entourage.networks.model import Expands
 
 READERS: dict[str, Expands] = {
+    instagram.NAME: instagram,
     forum.NAME: forum,
     web.NAME: web,
 }
 """By the names that the API calls platforms; asked in this order, `web` last because it claims every address."""
+
+ADDRESSES: Mapping[str, Callable[[str, str | None], str]] = {
+    instagram.NAME: instagram.address_of,
+}
+"""For platforms where people have names: the address of (name, content type). ValueError tells what is wrong."""
 
 
 def reader(name: str) -> Expands:

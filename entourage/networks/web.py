@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing
 from email.message import Message
 from urllib.parse import parse_qsl, unquote, urldefrag, urlencode, urlsplit
 
@@ -116,15 +117,14 @@ async def _videos(url: str, target: Target, net: Net) -> list[Media]:
     )
     found: list[Media] = []
     try:
-        async for line in net.lines(argv, env=ytdlp.ENV):
-            entry = ytdlp.entry(line)
-            if entry is None:
-                continue
-            if entry.is_live:
-                raise Refused(
-                    "This is a live broadcast; only what is finished is fetched. Try again when it has ended."
-                )
-            found.append(_video(entry, url))
+        async with aclosing(net.lines(argv, env=ytdlp.ENV)) as lines:
+            async for line in lines:
+                entry = ytdlp.entry(line)
+                if entry is None:
+                    continue
+                if entry.is_live:
+                    raise Refused(ytdlp.LIVE)
+                found.append(_video(entry, url))
     except ChildFailed as failure:
         error = ytdlp.explain(failure)
         if not found and not isinstance(error, Gone):
@@ -134,13 +134,15 @@ async def _videos(url: str, target: Target, net: Net) -> list[Media]:
 
 def _video(entry: ytdlp.Entry, page_url: str) -> Media:
     direct = entry.is_direct and not entry.cookies
-    media_url = entry.url if direct else entry.webpage_url or page_url
+    known = entry.extractor not in {None, "generic"}
+    # A page that yt-dlp does not know by name may hold several videos: their manifests tell them apart.
+    media_url = entry.url if direct else (None if known else entry.manifest_url) or entry.webpage_url or page_url
     source = source_of(page_url)
     return _medium(
         media_url,
         MediaKind.AUDIO if entry.vcodec == "none" else MediaKind.VIDEO,
         source,
-        key=f"{entry.extractor}:{entry.id}" if entry.id and entry.extractor not in {None, "generic"} else None,
+        key=f"{entry.extractor}:{entry.id}" if entry.id and known else None,
         filename=tidy(entry.title or entry.id or source, f".{entry.ext or 'mp4'}"),
         way=Way.DIRECT if direct else Way.STREAM,
         headers=entry.http_headers if direct else None,

@@ -14,6 +14,8 @@ ENV: Mapping[str, str] = {"PYTHONUNBUFFERED": "1", "YTDLP_NO_PLUGINS": "1"}
 PROTOCOLS = r"[protocol~='^(https?|m3u8|m3u8_native|http_dash_segments|https?_range)$']"
 """A format filter: what yt-dlp fetches itself. RTMP, MMS and their like would start other programs."""
 
+LIVE = "This is a live broadcast; only what is finished is fetched. Try again when it has ended."
+
 
 def command(*options: str) -> list[str]:
     """The call with `options` added: no configuration, plug-ins, cache, scripts, foreign downloaders or ffmpeg.
@@ -46,6 +48,7 @@ class Format(msgspec.Struct):
 
     url: str = ""
     protocol: str = ""
+    manifest_url: str | None = None
     ext: str = ""
     vcodec: str | None = None
     acodec: str | None = None
@@ -109,7 +112,7 @@ _WORDS: tuple[tuple[str, type[EntourageError], str], ...] = (
     (
         r"[Ll]ive (HLS )?stream|is_live|live event",
         Refused,
-        "This is a live broadcast; only what is finished is fetched. Try again when it has ended.",
+        LIVE,
     ),
     (r"\bDRM\b", Gone, "This video is protected against copying; it was left alone."),
     (

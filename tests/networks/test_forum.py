@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
@@ -46,7 +46,7 @@ class Site:
     async def head(self, url: str, **_: object) -> Answer:
         return await self.read(url)
 
-    async def lines(self, *_: object, **__: object) -> AsyncIterator[str]:
+    async def lines(self, *_: object, **__: object) -> AsyncGenerator[str]:
         raise AssertionError("a forum needs no child process")
         yield ""
 
