@@ -2,7 +2,6 @@
 
 import ipaddress
 import os
-import sys
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields
@@ -225,7 +224,7 @@ def guide() -> str:
     lines = [
         "# Settings",
         "",
-        "<!-- Made by `python -m entourage.kernel.settings`; change the words there. -->",
+        "<!-- Made by `make docs` from entourage/kernel/settings.py; change the words there. -->",
         "",
         "Each option can be given on the command line of `entourage serve` or as an environment variable; the",
         "command line wins. Several networks in one variable are separated by commas. Secrets can also be read from",
@@ -293,7 +292,3 @@ def _text(name: str, raw: str) -> str:
     if name == "secret_key" and len(raw) < SHORTEST_KEY:
         raise ValueError(f"at least {SHORTEST_KEY} characters, better made by a machine")
     return raw
-
-
-if __name__ == "__main__":
-    sys.stdout.write(guide())
