@@ -8,15 +8,16 @@ import socket
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from ipaddress import ip_network
+from typing import Any
 
 import uvicorn
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import ASGIApp
 
 from entourage.accounts import users
 from entourage.accounts.tokens import Keys, Verifier
 from entourage.archive import budgets, housekeeping, preferences
 from entourage.archive.files import Shelf
-from entourage.archive.jobs import Archive
+from entourage.archive.jobs import ON_FAILED, Archive
 from entourage.kernel import logs
 from entourage.kernel.bus import Bus
 from entourage.kernel.clock import Clock, system_clock
@@ -49,11 +50,14 @@ class Parts:
 
     def worker(self, *, slots: int | None = None) -> Worker:
         """A worker that runs the archive's jobs."""
-        return Worker(self.database, self.archive.handlers(), slots=slots or self.settings.slots)
+        handlers = self.archive.handlers()
+        return Worker(self.database, handlers, slots=slots or self.settings.slots, on_failed=ON_FAILED)
 
 
 @contextlib.asynccontextmanager
-async def opened(settings: Settings, *, clock: Clock = system_clock, console: bool = True) -> AsyncGenerator[Parts]:
+async def opened(
+    settings: Settings, *, clock: Clock = system_clock, console: bool = True, relay: bool = False
+) -> AsyncGenerator[Parts]:
     """Every part, ready for use: the database migrated, the lanes declared, the logs open."""
     settings.data.mkdir(parents=True, exist_ok=True)
     secrets = open_key(settings.key_file, settings.secret_key or None)
@@ -67,7 +71,7 @@ async def opened(settings: Settings, *, clock: Clock = system_clock, console: bo
         book = logs.start(settings.logs, level=settings.log_level, limit=room, clock=clock, **options)
         stack.callback(book.close)
         world = await stack.enter_async_context(World(gate, settings.data / "scratch"))
-        bus = await stack.enter_async_context(Bus(database))
+        bus = await stack.enter_async_context(Bus(database, relay=relay))
         shelf = Shelf(settings.data)
         archive = Archive(database, bus, world, shelf, secrets)
         stack.push_async_callback(archive.close)
@@ -91,8 +95,8 @@ class Front:
         self._doors: ASGIApp | None = None
         self._pages: ASGIApp | None = None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, or live through one lifespan."""
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request, or live through one lifespan (ASGI 3)."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
             return
@@ -101,7 +105,7 @@ class Front:
             raise RuntimeError("the server is not open")
         await app(scope, receive, send)
 
-    async def _live(self, receive: Receive, send: Send) -> None:
+    async def _live(self, receive: Any, send: Any) -> None:
         await receive()
         try:
             async with opened(self._settings) as parts, self._working(parts):
@@ -121,13 +125,8 @@ class Front:
         if not self._work:
             yield
             return
-        worker = parts.worker()
-        running = asyncio.create_task(worker.run(), name="worker")
-        try:
+        async with parts.worker():
             yield
-        finally:
-            await worker.stop()
-            await running
 
     async def _open_doors(self, parts: Parts) -> None:
         from entourage.doors import door  # noqa: PLC0415 - `entourage work` needs no doors
@@ -172,7 +171,7 @@ def serve(settings: Settings, *, work: bool = True, ready: Callable[[], None] | 
 
 async def work(settings: Settings) -> None:
     """Run a worker alone until it is told to stop."""
-    async with opened(settings) as parts:
-        worker = parts.worker()
-        log.info(f"Worker {os.getpid()} is running.")
-        await worker.run()
+    async with opened(settings, relay=True) as parts:
+        async with parts.worker():
+            log.info(f"Worker {os.getpid()} is running.")
+            await asyncio.Event().wait()

@@ -59,18 +59,14 @@ async def get(settings: Settings, wishes: Sequence[Wish]) -> bool:
     console = Console(stderr=True, highlight=False)
     async with app.opened(settings, console=False) as parts:
         ids = [await _queued(parts.database, each) for each in wishes]
-        worker = parts.worker()
-        running = asyncio.create_task(worker.run())
         watching = asyncio.create_task(_watch(parts.database, ids, console))
         asyncio.get_running_loop().add_signal_handler(signal.SIGINT, watching.cancel)
         try:
-            items = await watching
+            async with parts.worker():
+                items = await watching
         except asyncio.CancelledError:
             console.print("Stopped. What was not finished stays in the queue and goes on with the next start.")
             return False
-        finally:
-            await worker.stop()
-            await running
         failures = await parts.database.read(_failures, ids)
     for failure in failures:
         console.print(failure, style="red", markup=False)

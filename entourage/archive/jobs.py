@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
+from urllib.parse import urlsplit
 
 from entourage.accounts import users
 from entourage.accounts.model import OPERATOR
@@ -30,6 +31,10 @@ LARGEST_FILE = 64 * GIGABYTE
 THUMBNAILS_AT_ONCE = 500
 
 
+ON_FAILED = {"expand": recording.expansion_failed, "fetch": recording.failed}
+"""What is recorded when a job has failed for good, by its kind."""
+
+
 class Archive:
     """Fetches what the queue asks for: the handlers of its jobs and what they need."""
 
@@ -44,16 +49,16 @@ class Archive:
     def handlers(self) -> Mapping[str, Handler]:
         """What the worker runs, by kind of job."""
         return {
-            "expand": Handler(self.expand, failed=recording.expansion_failed),
-            "fetch": Handler(self.fetch, failed=recording.failed),
-            "erase": Handler(self.erase),
-            "schedule": Handler(self.schedule),
-            "thumbnails": Handler(self.thumbnails),
-            "mail": Handler(self.mail),
-            "housekeeping": Handler(self.housekeeping),
+            "expand": self.expand,
+            "fetch": self.fetch,
+            "erase": self.erase,
+            "schedule": self.schedule,
+            "thumbnails": self.thumbnails,
+            "mail": self.mail,
+            "housekeeping": self.housekeeping,
         }
 
-    async def expand(self, job: Job, _: Running) -> Outcome:
+    async def expand(self, job: Job, running: Running) -> Outcome:
         """List what is behind an item's address and plan a fetch for each file that is new."""
         item = await self.database.write(expansion.begin, int(job.args["queue_id"]))
         if item is None:
@@ -61,6 +66,7 @@ class Archive:
         target = await self.database.read(self._target_of, item)
         listing = expansion.Listing(item, target.since, self.database)
         reader = registry.READERS[item.platform]
+        running.lane = f"platform/{item.platform}"
         async with contextlib.aclosing(reader.expand(target, self.world)) as found:
             async for one in found:
                 await listing.take(one)
@@ -88,9 +94,10 @@ class Archive:
             cookies=self.cookies_of(tx, item.platform),
         )
 
-    async def fetch(self, job: Job, _: Running) -> Outcome:
+    async def fetch(self, job: Job, running: Running) -> Outcome:
         """Bring one file, verified, into the archive."""
         order = order_of(job)
+        running.lane = f"host/{urlsplit(order.media.url).hostname or ''}"
         await self.progress.check_room(_room_left)
         owner = await self._owner_name(order.owner)
         self.progress.begin(order)

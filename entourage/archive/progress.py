@@ -96,7 +96,7 @@ class Progress:
             "speed": round(moving.speed),
             "eta": eta,
         }
-        self._bus.tell("queue.progress", told, user=item.owner)
+        self._bus.tell("queue.progress", told, user=item.owner, about=item.id)
 
     async def check_room(self, check: Callable[[Tx], None]) -> None:
         """Run `check` (which raises StorageFull) in the database, at most once a second."""
