@@ -95,8 +95,9 @@ def csrf_matches(cookie: str, given: str) -> bool:
 
 
 def tidy(tx: Tx) -> None:
-    """Forget sessions and wrong passwords that no longer matter; for a daily job."""
+    """Forget sessions, tokens and wrong passwords that no longer matter; for a daily job."""
     store.forget_sessions(tx)
+    store.forget_tokens(tx)
     store.forget_failures(tx, tx.now - LOCKED)
 
 

@@ -85,11 +85,6 @@ def log_out(tx: Tx, keys: Keys, token: str) -> None:
         store.revoke_family(tx, claims.family)
 
 
-def tidy(tx: Tx) -> None:
-    """Forget tokens that have expired; for a daily job."""
-    store.forget_tokens(tx)
-
-
 class _Known(NamedTuple):
     actor: Actor
     expires_at: datetime

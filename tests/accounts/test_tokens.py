@@ -8,7 +8,7 @@ import jwt
 import pytest
 from conftest import TestClock
 
-from entourage.accounts import store, tokens, users
+from entourage.accounts import sessions, store, tokens, users
 from entourage.accounts.model import OPERATOR, PasswordHash, Role, TokenPair, User
 from entourage.kernel.db import Database
 from entourage.kernel.errors import Unauthenticated
@@ -215,7 +215,7 @@ def test_expired_tokens_are_forgotten_and_live_ones_are_not(
     clock.advance(20 * 86400)
     fresh = database.write_now(tokens.issue, KEYS, user)
     clock.advance(15 * 86400)
-    database.write_now(tokens.tidy)
+    database.write_now(sessions.tidy)
     with database.reading() as tx:
         assert len(tx.all(store.refresh_tokens.select())) == 1
         assert len(tx.all(store.token_families.select())) == 1
