@@ -71,7 +71,7 @@ def postgres_template() -> Generator[str]:
     name = f"entourage_template_{uuid.uuid4().hex[:12]}"
     try:
         with psycopg.connect(_postgres("postgres"), autocommit=True, connect_timeout=5) as server:
-            server.execute(f'CREATE DATABASE "{name}"')  # pyright: ignore[reportArgumentType]  # a name we made
+            server.execute(f'CREATE DATABASE "{name}"'.encode())
     except psycopg.OperationalError:
         absent("PostgreSQL")
     try:
@@ -83,7 +83,7 @@ def postgres_template() -> Generator[str]:
 
 def _drop(name: str) -> None:
     with psycopg.connect(_postgres("postgres"), autocommit=True) as server:
-        server.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')  # pyright: ignore[reportArgumentType]  # a name we made
+        server.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'.encode())
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -97,7 +97,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[st
     template = request.getfixturevalue("postgres_template")
     name = f"entourage_test_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(_postgres("postgres"), autocommit=True) as server:
-        server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')  # pyright: ignore[reportArgumentType]  # names we made
+        server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
     try:
         yield _postgres(name)
     finally:
@@ -113,7 +113,7 @@ def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Genera
     request.getfixturevalue("postgres_template")
     name = f"entourage_test_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(_postgres("postgres"), autocommit=True) as server:
-        server.execute(f'CREATE DATABASE "{name}"')  # pyright: ignore[reportArgumentType]  # a name we made
+        server.execute(f'CREATE DATABASE "{name}"'.encode())
     try:
         yield _postgres(name)
     finally:

@@ -16,7 +16,7 @@ DAY = 24 * HOUR
 _GRAINS = 60
 
 Uses = list[list[int]]
-"""[first, last, count] of uses close together, in milliseconds, oldest first; they count until `last` left the window."""
+"""[first, last, count] of uses close together, in ms, oldest first; all count until `last` left the window."""
 
 
 def used(uses: Uses, now: int, window: int) -> int:

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -100,7 +100,7 @@ class Watcher:
         """Watch no longer."""
         self._leave(self)
 
-    def __enter__(self) -> "Watcher":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -126,7 +126,7 @@ class Bus:
         self._deaf: Callable[[], None] = lambda: None
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    async def __aenter__(self) -> "Bus":
+    async def __aenter__(self) -> Self:
         await self.start()
         return self
 

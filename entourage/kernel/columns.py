@@ -82,6 +82,7 @@ class Among(sa.ColumnElement[bool]):
     """`column IN (the members of a list bound to one name)`, whatever its length; compiled once for all lengths."""
 
     inherit_cache = False
+    _is_implicitly_boolean = True  # else SQLite would be asked `(…) = 1`, which no index can answer
 
     def __init__(self, column: sa.ColumnElement[Any], name: str) -> None:
         self.type = sa.Boolean()

@@ -79,7 +79,7 @@ class Gauge:
         self.held_until = self.held_until and self.held_until + by
         self.broken_until = self.broken_until and self.broken_until + by
 
-    def block(self, count: int = 1) -> Block | None:
+    def block(self, count: int = 1) -> Block | None:  # noqa: PLR0911 - a list of reasons, the gravest first
         """Why nothing may start now, or None."""
         limits = self.limits
         if self.locked_out:

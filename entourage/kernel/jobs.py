@@ -96,7 +96,7 @@ COLUMNS = (
 
 def from_row(row: Row) -> Job:
     """A row of COLUMNS as a Job."""
-    return Job(*row[:3], tuple(row[3]), *row[4:])
+    return Job(*row[:3], tuple(row[3]), *row[4:])  # pyright: ignore[reportCallIssue]  # as many as COLUMNS
 
 
 _find_lines = sa.select(lines.c.lanes, lines.c.id).where(among(lines.c.lanes, "names"))
@@ -138,7 +138,7 @@ def defer(
     max_attempts: int = 3,
     key: str | None = None,
 ) -> int:
-    """Write down a job that starts after this transaction is stored; its id, or that of the unfinished one with `key`."""
+    """Write down a job that starts after this transaction is stored; its id, or that of the unfinished `key`."""
     return defer_many(tx, [NewJob(kind, args or {}, lanes, priority, run_at, subject, max_attempts, key)])[0]
 
 
@@ -337,7 +337,7 @@ class Why:
     until: datetime | None = None
 
 
-def why(tx: Tx, job: int) -> Why:
+def why(tx: Tx, job: int) -> Why:  # noqa: PLR0911 - a table of cases
     """Why a job does not run now (or that it does); raises NotFound."""
     found = get(tx, job)
     match found.state:

@@ -1,7 +1,7 @@
 """Lanes: whatever has a limit of its own, so that everything that touches it shares one budget.
 
-A lane that nobody declared has no limits. Each change takes effect at once: it wakes planning, which looks again at what
-hangs on the lane.
+A lane that nobody declared has no limits. Each change takes effect at once: it wakes planning, which looks again at
+what hangs on the lane.
 """
 
 from collections.abc import Sequence
@@ -84,7 +84,7 @@ def _changing(**values: Any) -> sa.Update:
     return sa.update(table).where(table.c.name == sa.bindparam("lane")).values(stirred=True, **values)
 
 
-_why = sa.bindparam("why")
+_why: sa.BindParameter[str] = sa.bindparam("why")
 _until = sa.bindparam("until", type_=table.c.held_until.type)
 _pause = _changing(paused_why=_why)
 _resume = _changing(paused_why=None)

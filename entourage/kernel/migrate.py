@@ -1,7 +1,7 @@
 """Brings a database to the newest schema; safe when several processes start at once.
 
-The revisions are the files in `migrations/versions/`, named `<revision>_<words>.py`, one after the other without branches. Alembic
-is imported only when there is something to do, so that a start with nothing pending stays quick.
+The revisions are the files in `migrations/versions/`, named `<revision>_<words>.py`, one after the other without
+branches. Alembic is imported only when there is something to do, so that a start with nothing pending stays quick.
 """
 
 import sqlite3
@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg
 import sqlalchemy as sa
+from sqlalchemy import event
 
 from entourage.kernel.columns import metadata
 
@@ -60,8 +61,8 @@ def connecting(url: str) -> Generator[sa.Connection]:
     engine = sa.create_engine(_engine_url(url), poolclass=sa.NullPool)
     if engine.dialect.name == "sqlite":
         Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-        sa.event.listen(engine, "connect", _own_transactions)
-        sa.event.listen(engine, "begin", _begin_writing)
+        event.listen(engine, "connect", _own_transactions)
+        event.listen(engine, "begin", _begin_writing)
     try:
         with engine.connect() as connection:
             yield connection

@@ -1,10 +1,11 @@
 """Settling: what becomes of jobs whose handlers ended, and of those whose worker died."""
 
+import contextlib
 import logging
 import random
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,7 +22,7 @@ from entourage.kernel.tables import State, jobs, lines
 log = logging.getLogger(__name__)
 
 FIRST_BACKOFF, MOST_BACKOFF = 5.0, 3600.0
-UNMOVED = timedelta(minutes=15)
+UNMOVED = 900.0
 
 OnFailed = Callable[[Tx, Job, str], None]
 """Told, in the same transaction, that a job failed for good, and why."""
@@ -37,13 +38,6 @@ class Ended:
 
 class RecordFailed(Exception):
     """A record could not be stored; everything was undone, and settling must be repeated carefully."""
-
-
-@dataclass(slots=True)
-class _Changes:
-    done: list[int] = field(default_factory=list[int])
-    let_go: list[int] = field(default_factory=list[int])
-    moved: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
 
 _standing = (
@@ -80,11 +74,6 @@ _owned = (
 )
 
 
-def owned(tx: Tx, owner: str) -> list[Job]:
-    """The jobs that a worker holds."""
-    return [from_row(row) for row in tx.all(_owned, holder=owner)]
-
-
 def settle(
     tx: Tx, owner: str, ended: Sequence[Ended], on_failed: Mapping[str, OnFailed], *, careful: bool
 ) -> list[tuple[Job, bool]]:
@@ -93,95 +82,26 @@ def settle(
     Without `careful` a record that raises undoes the transaction (RecordFailed); with it only that job is tried again.
     """
     standing = {row[0]: row[1:] for row in tx.all(_standing, ids=[one.job.id for one in ended])}
-    changes = _Changes()
+    settling = _Settling(tx, on_failed, careful=careful)
     held: list[tuple[Job, bool]] = []
     for one in ended:
         holder, claim, state = standing.get(one.job.id, (None, 0, None))
         if holder != owner or claim != one.job.claim:
             continue
         if state is State.RUNNING:
-            held.append((one.job, _apply(tx, one.job, one.outcome, changes, on_failed, careful=careful)))
+            held.append((one.job, settling.apply(one.job, one.outcome)))
         else:
-            changes.let_go.append(one.job.id)
+            settling.let_go.append(one.job.id)
             held.append((one.job, False))
-    if changes.done:
-        tx.run(_done, ids=changes.done, moment=tx.now)
-    if changes.let_go:
-        tx.run(_let_go, ids=changes.let_go)
-    tx.many(_move, changes.moved)
+    settling.save()
     return held
 
 
-def _apply(
-    tx: Tx,
-    job: Job,
-    outcome: Outcome | None,
-    changes: _Changes,
-    on_failed: Mapping[str, OnFailed],
-    *,
-    careful: bool,
-) -> bool:
-    match outcome:
-        case Done(record):
-            error = _record(tx, record, careful=careful)
-            if error is None:
-                changes.done.append(job.id)
-                return True
-            log.error("job %d (%s): its result could not be stored", job.id, job.kind, exc_info=error)
-            _again(tx, job, Again(None, f"its result could not be stored: {error}"), changes, on_failed, careful)
-        case Again():
-            _again(tx, job, outcome, changes, on_failed, careful)
-        case Failed(reason, record):
-            error = _record(tx, record, careful=careful)
-            if error is not None:
-                log.error("job %d (%s): its failure could not be stored", job.id, job.kind, exc_info=error)
-            _fail(tx, job, reason, changes, on_failed, careful)
-        case Postpone(after, reason):
-            _wait(job, tx.now + timedelta(seconds=after), reason, changes, tries=job.attempts - 1)
-        case Broken(lane, reason, until):
-            lanes.open_breaker(tx, lane, reason, until)
-            due = tx.now if lane in job.lanes else until or tx.now + UNMOVED
-            _wait(job, due, reason, changes, tries=job.attempts - 1)
-        case None:
-            _wait(job, tx.now, None, changes, tries=job.attempts - 1)
-    return False
-
-
-def _again(
-    tx: Tx,
-    job: Job,
-    again: Again,
-    changes: _Changes,
-    on_failed: Mapping[str, OnFailed],
-    careful: bool,  # noqa: FBT001 - passed on
-) -> None:
-    after = backoff(job.attempts) if again.after is None else again.after
-    if again.hold is not None:
-        lanes.hold(tx, again.hold, tx.now + timedelta(seconds=after), again.reason)
-    if job.attempts >= job.max_attempts:
-        _fail(tx, job, again.reason, changes, on_failed, careful)
-        return
-    _wait(job, tx.now + timedelta(seconds=after), again.reason, changes, tries=job.attempts)
-
-
-def _fail(
-    tx: Tx,
-    job: Job,
-    reason: str,
-    changes: _Changes,
-    on_failed: Mapping[str, OnFailed],
-    careful: bool,  # noqa: FBT001 - passed on
-) -> None:
-    hook = on_failed.get(job.kind)
-    error = None if hook is None else _record(tx, lambda tx: hook(tx, job, reason), careful=careful)
-    if error is not None:
-        log.error("job %d (%s): its failure could not be stored", job.id, job.kind, exc_info=error)
-    moved = {"job": job.id, "to": State.FAILED, "due": tx.now, "tries": job.attempts, "why": reason, "ended": tx.now}
-    changes.moved.append(moved)
-
-
-def _wait(job: Job, due: datetime, reason: str | None, changes: _Changes, *, tries: int) -> None:
-    changes.moved.append({"job": job.id, "to": State.WAITING, "due": due, "tries": tries, "why": reason, "ended": None})
+def reap(tx: Tx, owner: str, on_failed: Mapping[str, OnFailed]) -> list[tuple[Job, bool]]:
+    """Take what a dead worker held; each of its tries counts."""
+    found = [from_row(row) for row in tx.all(_owned, holder=owner)]
+    ended = [Ended(job, Again(0, "the worker that ran it stopped")) for job in found]
+    return settle(tx, owner, ended, on_failed, careful=True)
 
 
 def backoff(attempt: int) -> float:
@@ -189,25 +109,85 @@ def backoff(attempt: int) -> float:
     return min(MOST_BACKOFF, FIRST_BACKOFF * 3.0 ** (attempt - 1)) * random.uniform(0.8, 1.2)  # noqa: S311 - jitter
 
 
-def _record(tx: Tx, record: Record | None, *, careful: bool) -> Exception | None:
-    if record is None:
-        return None
-    if not careful:
+class _Settling:
+    """One round: each job's outcome becomes a change, all changes are written together."""
+
+    def __init__(self, tx: Tx, on_failed: Mapping[str, OnFailed], *, careful: bool) -> None:
+        self.tx = tx
+        self.on_failed = on_failed
+        self.careful = careful
+        self.done: list[int] = []
+        self.let_go: list[int] = []
+        self.moved: list[dict[str, Any]] = []
+
+    def apply(self, job: Job, outcome: Outcome | None) -> bool:
+        """What `outcome` makes of a running job; whether that is done."""
+        match outcome:
+            case Done(record):
+                if (error := self._record(job, record)) is None:
+                    self.done.append(job.id)
+                    return True
+                self._again(job, Again(None, f"its result could not be stored: {error}"))
+            case Again():
+                self._again(job, outcome)
+            case Failed(reason, record):
+                self._record(job, record)
+                self._fail(job, reason)
+            case Postpone(after, reason):
+                self._wait(job, after, reason, tries=job.attempts - 1)
+            case Broken(lane, reason, until):
+                lanes.open_breaker(self.tx, lane, reason, until)
+                # Its own lane holds it back from now on; for a strange lane only time can.
+                unmoved = UNMOVED if until is None else (until - self.tx.now).total_seconds()
+                self._wait(job, 0 if lane in job.lanes else unmoved, reason, tries=job.attempts - 1)
+            case None:
+                self._wait(job, 0, None, tries=job.attempts - 1)
+        return False
+
+    def save(self) -> None:
+        """Write what was decided."""
+        if self.done:
+            self.tx.run(_done, ids=self.done, moment=self.tx.now)
+        if self.let_go:
+            self.tx.run(_let_go, ids=self.let_go)
+        self.tx.many(_move, self.moved)
+
+    def _again(self, job: Job, again: Again) -> None:
+        after = backoff(job.attempts) if again.after is None else again.after
+        if again.hold is not None:
+            lanes.hold(self.tx, again.hold, self.tx.now + timedelta(seconds=after), again.reason)
+        if job.attempts >= job.max_attempts:
+            self._fail(job, again.reason)
+        else:
+            self._wait(job, after, again.reason, tries=job.attempts)
+
+    def _fail(self, job: Job, reason: str) -> None:
+        hook = self.on_failed.get(job.kind)
+        if hook is not None:
+            self._record(job, lambda tx: hook(tx, job, reason))
+        self._move(job, State.FAILED, self.tx.now, reason, job.attempts, self.tx.now)
+
+    def _wait(self, job: Job, after: float, reason: str | None, *, tries: int) -> None:
+        self._move(job, State.WAITING, self.tx.now + timedelta(seconds=after), reason, tries, None)
+
+    def _move(self, job: Job, to: State, due: datetime, why: str | None, tries: int, ended: datetime | None) -> None:  # noqa: PLR0917 - one row
+        self.moved.append({"job": job.id, "to": to, "due": due, "tries": tries, "why": why, "ended": ended})
+
+    def _record(self, job: Job, record: Record | None) -> Exception | None:
+        """Run a record; the error that kept it from being stored, where we are careful."""
+        if record is None:
+            return None
         try:
-            record(tx)
+            with self.tx.savepoint() if self.careful else contextlib.nullcontext():
+                record(self.tx)
         except Exception as error:
             if _is_the_database(error):
                 raise
-            raise RecordFailed from error
+            if not self.careful:
+                raise RecordFailed from error
+            log.exception("job %d (%s): what it wanted to record could not be stored", job.id, job.kind)
+            return error
         return None
-    try:
-        with tx.savepoint():
-            record(tx)
-    except Exception as error:
-        if _is_the_database(error):
-            raise
-        return error
-    return None
 
 
 def _is_the_database(error: Exception) -> bool:
@@ -217,10 +197,3 @@ def _is_the_database(error: Exception) -> bool:
             ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_NOMEM", "SQLITE_CANTOPEN")
         )
     return isinstance(error, psycopg.OperationalError)
-
-
-def reap(tx: Tx, owner: str, on_failed: Mapping[str, OnFailed]) -> list[tuple[Job, bool]]:
-    """Take what a dead worker held; each of its tries counts."""
-    found = owned(tx, owner)
-    ended = [Ended(job, Again(0, "the worker that ran it stopped")) for job in found]
-    return settle(tx, owner, ended, on_failed, careful=True)

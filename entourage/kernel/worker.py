@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
+from typing import Self
 
 from entourage.kernel import jobs, leases, planning
 from entourage.kernel.db import Database
@@ -111,7 +112,7 @@ class Worker:
         """The jobs that run here now."""
         return [running.job for running, _ in self._running.values()]
 
-    async def __aenter__(self) -> "Worker":
+    async def __aenter__(self) -> Self:
         await self.start()
         return self
 
@@ -282,7 +283,7 @@ class Worker:
         self._rung.set()
 
 
-def outcome_of(error: Exception, running: Running) -> Outcome:
+def outcome_of(error: Exception, running: Running) -> Outcome:  # noqa: PLR0911 - a table of cases
     """What an error raised by a handler means for its job."""
     match error:
         case Throttled():
