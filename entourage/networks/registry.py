@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping
 
 from entourage.kernel.errors import NotFound, Refused
-from entourage.networks import forum, instagram, web
+from entourage.networks import forum, instagram, tiktok, web
 from entourage.networks.model import Expands
 
 READERS: dict[str, Expands] = {
     instagram.NAME: instagram,
+    tiktok.NAME: tiktok,
     forum.NAME: forum,
     web.NAME: web,
 }
@@ -15,6 +16,7 @@ READERS: dict[str, Expands] = {
 
 ADDRESSES: Mapping[str, Callable[[str, str | None], str]] = {
     instagram.NAME: instagram.address_of,
+    tiktok.NAME: tiktok.address_of,
 }
 """For platforms where people have names: the address of (name, content type). ValueError tells what is wrong."""
 

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from email.message import Message
 from urllib.parse import parse_qsl, unquote, urldefrag, urlencode, urlsplit
 
-from entourage.kernel.errors import ChildFailed, Gone, Refused
+from entourage.kernel.errors import Challenged, ChildFailed, Gone, Refused
 from entourage.networks import markup, ytdlp
 from entourage.networks.content import Content, Form, kind_of_suffix, look
 from entourage.networks.model import About, Found, Media, MediaKind, Net, Page, Target, Way
@@ -127,6 +127,9 @@ async def _videos(url: str, target: Target, net: Net) -> list[Media]:
                 found.append(_video(entry, url))
     except ChildFailed as failure:
         error = ytdlp.explain(failure)
+        if isinstance(error, Challenged):
+            # One site's wish for a person says nothing about the rest of the web.
+            raise Gone(str(error)) from failure
         if not found and not isinstance(error, Gone):
             raise error from failure
     return found

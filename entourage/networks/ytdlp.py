@@ -114,6 +114,16 @@ _WORDS: tuple[tuple[str, type[EntourageError], str], ...] = (
         Refused,
         LIVE,
     ),
+    (
+        r"account is private|[Pp]rivate video|permission to view",
+        Gone,
+        "This is private: only people whom its owner admits can see it.",
+    ),
+    (
+        r"IP address is blocked",
+        Gone,
+        "The site does not give this out to us: it was removed, or is not shown in this region.",
+    ),
     (r"\bDRM\b", Gone, "This video is protected against copying; it was left alone."),
     (
         r"[Ll]og ?in|[Ss]ign in|cookies|captcha|permission to view|[Cc]hallenge",
