@@ -266,6 +266,7 @@ def test_a_discourse_topic_is_read_in_chunks_and_later_only_what_is_new() -> Non
             Gone,
             'no posts.*"The thread could not be found."',
         ),
+        ('<html id="XF"><header><input type="password"></header></html>', Gone, "no posts"),
         ('<meta name="generator" content="Discourse 3.3"><p>Latest topics</p>', Gone, "does not tell its posts"),
         ("", Gone, "not a thread"),
     ],

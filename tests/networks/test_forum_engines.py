@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
 from entourage.networks.model import MediaKind
 from entourage.networks.threads import discourse, vbulletin
-from entourage.networks.threads.engines import engine_of, is_discourse
+from entourage.networks.threads.engines import HTML, engine_of, is_discourse
 from entourage.networks.threads.page import Post, ThreadPage
 
 PAGES = Path(__file__).with_name("threads_pages")
@@ -238,3 +240,16 @@ def test_a_film_in_several_formats_is_one_file_and_absurdly_deep_markup_is_passe
         ("v.example.org/a.mp4", MediaKind.VIDEO),
         ("v.example.org/a.mp3", MediaKind.AUDIO),
     ]
+
+
+@pytest.mark.parametrize("name", ["xenforo1", "xenforo2", "phpbb33", "vbulletin3", "vbulletin4", "vbulletin5"])
+@given(st.data())
+def test_damaged_pages_are_read_without_an_error(name: str, data: st.DataObject) -> None:
+    html = (PAGES / f"{name}.html").read_text()
+    start = data.draw(st.integers(0, len(html)))
+    end = data.draw(st.integers(start, min(len(html), start + 400)))
+    put = data.draw(st.sampled_from(["", "<", '"', ">", "9" * 5000, "²", "]", "%", "http://[", "\x00", "</div>"]))
+    tree = LexborHTMLParser(html[:start] + put + html[end:])
+    for engine in HTML:
+        for url in ("https://boats.example.com/threads/walk.1/page-2", "http://a.example/showthread.php?t=8&page=²"):
+            assert engine.parse(tree, url).engine == engine.NAME

@@ -35,7 +35,7 @@ _NOISE_PATH = re.compile(
     r"/(?:smil(?:ies|eys?)|emojis?|emoticons|twemoji|avatars|ranks|statusicon|reaction_?s?)/", re.IGNORECASE
 )
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
-_PIXEL = 2
+_PIXEL = frozenset(("0", "1", "2", "0px", "1px", "2px"))
 _UNNAMED = "attachment-"
 _NAMED = re.compile(r"[^/\\<>:\"|?*\n\r\t]{1,180}\.[A-Za-z0-9]{2,5}")
 _LABEL = re.compile(r"^.*\bName:")  # vBulletin: "Click image … Name: boat.jpg"
@@ -222,7 +222,7 @@ def _noise(picture: Node, base: str) -> bool:
     if _HIDDEN.search(attr(picture, "style")):
         return True
     width, height = attr(picture, "width"), attr(picture, "height")
-    if width.isdigit() and height.isdigit() and int(width) <= _PIXEL and int(height) <= _PIXEL:
+    if width in _PIXEL and height in _PIXEL:
         return True
     url = _source(picture, base)
     return url is not None and _NOISE_PATH.search(urlsplit(url).path) is not None

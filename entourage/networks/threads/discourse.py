@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 from urllib.parse import SplitResult, urlsplit
 
-from selectolax.lexbor import LexborHTMLParser
-
+from entourage.networks.html import tree_of
 from entourage.networks.threads import body, dates, links
 from entourage.networks.threads.markup import Tree, generator
 from entourage.networks.threads.page import Post, ThreadPage
@@ -77,7 +76,10 @@ def attachment(url: str, parts: SplitResult) -> body.Attachment | None:
 
 
 _RULES = body.Rules(
-    drop=("aside.quote", "aside.onebox", ".lightbox-wrapper .meta", ".video-placeholder-wrapper", ".poll"),
+    drop=(
+        *("aside.quote", "aside.onebox", ".lightbox-wrapper .meta", ".video-placeholder-wrapper", ".poll"),
+        *('[data-video-src="/404"]', 'img[src$="/images/transparent.png"]'),  # uploads that are gone
+    ),
     attachment=attachment,
 )
 
@@ -88,7 +90,7 @@ def _posts(stream: Mapping[str, object], start: str) -> tuple[Post, ...]:
 
 def _post(told: Mapping[str, object], start: str) -> Post:
     number = int(cast("int", told.get("post_number") or 0))
-    tree = LexborHTMLParser(str(told.get("cooked") or ""))
+    tree = tree_of(str(told.get("cooked") or ""))
     cooked = tree.body
     return Post(
         id=int(cast("int", told["id"])),

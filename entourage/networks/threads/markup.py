@@ -12,6 +12,7 @@ Tree = LexborHTMLParser
 Node = LexborNode
 
 _SPACES = re.compile(r"\s+")
+_PAGE_LABEL = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def canonical(tree: Tree, url: str) -> str | None:
 
 def number(text: str) -> int | None:
     """The first whole number in a text."""
-    found = re.search(r"\d+", text.replace(",", ""))
+    found = re.search(r"[0-9]{1,18}", text.replace(",", ""))
     return int(found[0]) if found else None
 
 
@@ -81,7 +82,7 @@ def turns(
             continue
         found.setdefault(place, address)
         label = words(node)
-        if label.isdigit():
+        if _PAGE_LABEL.fullmatch(label):
             count = max(count, int(label))
     following = _named(tree, base, position_of, ('link[rel~="next"]', 'a[rel~="next"]', *([ahead] if ahead else [])))
     preceding = _named(tree, base, position_of, ('link[rel~="prev"]', 'a[rel~="prev"]', 'a[rel~="previous"]'))

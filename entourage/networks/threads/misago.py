@@ -10,7 +10,7 @@ from entourage.networks.threads.page import Post, ThreadPage
 
 NAME: str = "Misago"
 
-_THREAD = re.compile(r"^(.*/t/[^/]+/(\d+)/)(?:(\d+)/)?")
+_THREAD = re.compile(r"^(.*/t/[^/]+/(\d+)/)(?:(\d{1,9})/)?")
 _ATTACHED = re.compile(r"^(.*)/a/(?:thumb/)?([^/]+)/(\d+)/$")
 
 
@@ -27,7 +27,7 @@ def parse(tree: Tree, url: str, now: datetime | None = None) -> ThreadPage:
     start = parts._replace(path=thread[1] if thread else parts.path, query="", fragment="").geturl()
     position = int(thread[3]) if thread and thread[3] else 1
     beside = turns(tree, base, position, _position, ".thread-paginator a")
-    counted = re.search(r"(\d+)\D+(\d+)", words(tree.css_first(".thread-paginator .dropdown")))
+    counted = re.search(r"(\d{1,9})\D+(\d{1,9})", words(tree.css_first(".thread-paginator .dropdown")))
     title = words(first(tree, ".page-header h1", "h1")) or attr(tree.css_first('meta[property="og:title"]'), "content")
     return ThreadPage(
         engine=NAME,

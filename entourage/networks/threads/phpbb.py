@@ -76,9 +76,10 @@ def _topic(url: str) -> str | None:
 
 def _position(url: str) -> int | None:
     """Topics turn by posts, not by pages: the place of the page's first post, counted from 1."""
-    if _topic(url) is None:
+    asked = links.query_of(urlsplit(url))
+    if _topic(url) is None or "view" in asked:  # "view": the first unread post, wherever that is
         return None
-    return (number(links.query_of(urlsplit(url)).get("start", "")) or 0) + 1
+    return (number(asked.get("start", "")) or 0) + 1
 
 
 def _clean(url: str | None) -> str | None:

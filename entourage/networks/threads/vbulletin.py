@@ -22,7 +22,7 @@ from entourage.networks.threads.page import Post, ThreadPage
 NAME: str = "vBulletin"
 
 _FRIENDLY = re.compile(r"/threads/(\d+)|/showthread\.php/(\d+)|/[^/]*-(\d+)(?:-\d+)?(?:\.html|/)$")
-_PAGE = re.compile(r"/page(\d+)|-(?:\d+)-(\d+)\.html$")
+_PAGE = re.compile(r"/page(\d{1,9})|-(?:\d+)-(\d{1,9})\.html$")
 _ATTACHED_FRIENDLY = re.compile(r"^(.*)/attachments/.*?(\d+)d\d+-")
 _BODY = '[id^="post_message_"]'
 
@@ -98,9 +98,8 @@ def _thread(url: str) -> str | None:
 
 def _page(url: str) -> int | None:
     parts = urlsplit(url)
-    asked = links.query_of(parts).get("page", "")
-    if asked.isdigit():
-        return int(asked)
+    if (asked := number(links.query_of(parts).get("page", ""))) is not None:
+        return asked
     found = _PAGE.search(parts.path) or _PAGE.search(parts.query)
     return int(found[1] or found[2]) if found else None
 
@@ -125,7 +124,9 @@ def _thread_link(tree: Tree, base: str) -> str | None:
 
 def _of_pages(tree: Tree) -> int:
     """The count in "Page 1 of 12"."""
-    found = re.search(r"(\d+)\s+\D+\s+(\d+)", words(first(tree, ".pagenav .vbmenu_control", ".pagination .popupctrl")))
+    found = re.search(
+        r"(\d{1,9})\s+\D+\s+(\d{1,9})", words(first(tree, ".pagenav .vbmenu_control", ".pagination .popupctrl"))
+    )
     return int(found[2]) if found else 1
 
 

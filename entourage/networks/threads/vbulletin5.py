@@ -21,7 +21,7 @@ from entourage.networks.threads.page import Post, ThreadPage
 
 NAME: str = "vBulletin 5"
 
-_THREAD = re.compile(r"^(.*/(\d+)-[^/]*|.*/node/(\d+))(?:/page(\d+))?/?$")
+_THREAD = re.compile(r"^(.*/(\d+)-[^/]*|.*/node/(\d+))(?:/page(\d{1,9}))?/?$")
 _POSTS = "li.b-post[data-node-id]"
 
 

@@ -6,13 +6,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 
-from selectolax.lexbor import LexborHTMLParser
-
-from entourage.kernel.errors import Challenged, Gone
+from entourage.kernel.errors import Challenged, Damaged, Gone
+from entourage.networks.html import tree_of
 from entourage.networks.model import Net, Page
 from entourage.networks.threads import discourse, links
 from entourage.networks.threads.engines import NAMES, engine_of, is_discourse
-from entourage.networks.threads.markup import Tree, first, words
+from entourage.networks.threads.markup import Node, Tree, attr, first, words
 from entourage.networks.threads.page import ThreadPage
 
 _CHALLENGES = (
@@ -30,8 +29,10 @@ _MESSAGES = (
     "#message .message-content, #message p",
     ".baseHtml .error, .errorPanel, .messageText",
     ".standard_error .blockrow, .panelsurround center",
+    "#login .content h2",
     ".message-panel .message-body, .alert, .error-message",
 )
+_TOP = frozenset(("navbar_loginform", "loginBar", "above_body", "toplinks", "header", "headerbar", "navbar"))
 _TOLD = 200
 
 
@@ -127,7 +128,10 @@ async def _stream(topic: ThreadPage, start: Start, net: Net) -> AsyncIterator[Th
         ids = wanted[begin : begin + size]
         if missing := [post for post in ids if post not in known]:
             answer = await net.read(discourse.chunk_address(address or topic.first, missing), headers=_JSON)
-            known |= {post.id: post for post in discourse.parse_posts(answer.body, topic.first)}
+            try:
+                known |= {post.id: post for post in discourse.parse_posts(answer.body, topic.first)}
+            except (ValueError, KeyError, TypeError) as wrong:
+                raise Damaged(f"{topic.first} did not tell its posts when asked; what was found is kept.") from wrong
         posts = tuple(known.pop(post) for post in ids if post in known)
         yield replace(topic, posts=posts, position=position)
 
@@ -138,7 +142,7 @@ _JSON = {"Accept": "application/json"}
 async def _read(url: str, net: Net) -> ThreadPage:
     """The page of a thread at `url`, whichever engine wrote it."""
     answer = await net.read(url)
-    tree = LexborHTMLParser(answer.text)
+    tree = tree_of(answer.text)
     if is_discourse(tree) or answer.headers.get("content-type", "").startswith("application/json"):
         return await _topic(answer, net)
     engine = engine_of(tree)
@@ -182,7 +186,17 @@ def _is_challenge(html: str) -> bool:
 
 
 def _wall(tree: Tree) -> bool:
-    return tree.css_first('input[type="password"]') is not None
+    """Whether the page asks for a password in its middle (a small form on top of every page is no wall)."""
+    return any(not _on_top(field) for field in tree.css('input[type="password"]'))
+
+
+def _on_top(field: Node) -> bool:
+    here: Node | None = field
+    while here is not None:
+        if here.tag in {"header", "nav"} or _TOP.intersection((attr(here, "id"), *attr(here, "class").split())):
+            return True
+        here = here.parent
+    return False
 
 
 def _message(tree: Tree) -> str:

@@ -11,7 +11,7 @@ from entourage.networks.threads.page import Post, ThreadPage
 NAME: str = "XenForo"
 
 _THREAD = re.compile(r"^(.*/threads/|.*[?]threads/)(?:[^/?&#]*\.)?(\d+)(?:/|$)")
-_PAGE = re.compile(r"/page-(\d+)")
+_PAGE = re.compile(r"/page-(\d{1,9})")
 _REST = re.compile(r"(?:page-\d+|post-\d+|latest|unread)?(?:[?&].*)?$")
 _ATTACHED = re.compile(r"^(.*?)/?attachments/(?:([^/]*)\.)?(\d+)/?$")
 _ATTACHED_VIDEO = re.compile(r"^(.*?)/data/(?:video|audio)/\d+/(\d+)-[^/]*$")
