@@ -115,6 +115,12 @@ class Verifier:
         """Who shows this token; raises Unauthenticated for one that is wrong, expired or revoked."""
         return self.known(token) or await self._database.read(self.verify, token)
 
+    async def recognise_until(self, token: str) -> tuple[Actor, datetime]:
+        """As `recognise`, and when the token expires: for connections that outlive a request."""
+        actor = await self.recognise(token)
+        known = self._known.get(token)
+        return actor, self._database.clock() + RECHECK if known is None else known.expires_at
+
     def verify(self, tx: Tx, token: str) -> Actor:
         """As `recognise`, asking the database."""
         claims = _read(token, self._keys.access)

@@ -15,7 +15,7 @@ from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar, cast
 from litestar import Litestar
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from entourage.accounts.model import Actor
 from entourage.accounts.tokens import Keys, Verifier
@@ -23,9 +23,9 @@ from entourage.archive.files import Shelf
 from entourage.doors.asking import Asked
 from entourage.doors.limits import Count, Limiter, Network, client_address
 from entourage.doors.refusals import RateLimited, TooLarge
+from entourage.kernel.bus import Bus
 from entourage.kernel.db import Database, Tx
 from entourage.kernel.errors import EntourageError, Unauthenticated
-from entourage.kernel.events import Bus
 from entourage.kernel.logs import Logs
 from entourage.kernel.secrets import Secrets
 from entourage.kernel.settings import Settings
@@ -84,7 +84,6 @@ class Visit:
     now: datetime
     method: str
     headers: Mapping[bytes, bytes]
-    address: str
     limit: Count
     known: Actor | None = None
     refused: EntourageError | None = None
@@ -123,6 +122,7 @@ class Dialect(Protocol):
 
 
 _NO_CONTENT: Final = 204
+_WRONG_METHOD: Final = 405
 _CLIENT_ERRORS: Final = range(400, 500)
 _VISIT: Final = "entourage_visit"
 _EXPOSED: Final = b"Link, Retry-After, X-Page, X-Per-Page, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-ID, X-Total-Count, X-Total-Pages"  # noqa: E501 - one header
@@ -138,6 +138,26 @@ def visit_of(request: Asked) -> Visit:
     return cast("dict[str, Any]", request.scope)[_VISIT]
 
 
+class Turnstile:
+    """Counts who comes in: users by their number, everybody else by the address they come from."""
+
+    def __init__(self, settings: Settings, limiter: Limiter) -> None:
+        self._settings = settings
+        self._limiter = limiter
+        self._proxies: tuple[Network, ...] = tuple(ipaddress.ip_network(n) for n in settings.trusted_proxies)
+
+    def count(self, scope: Scope, headers: Mapping[bytes, bytes], actor: Actor | None, now: datetime) -> Count:
+        """Count one request."""
+        if actor is not None:
+            return self._limiter.count(actor.user_id, self._settings.user_rate, now.timestamp())
+        peer = scope.get("client")
+        forwarded = headers.get(b"x-forwarded-for")
+        address = client_address(
+            peer[0] if peer else "", forwarded.decode("latin-1") if forwarded else None, self._proxies
+        )
+        return self._limiter.count(address, self._settings.public_rate, now.timestamp())
+
+
 class Door:
     """The layer around a contract's application.
 
@@ -146,14 +166,13 @@ class Door:
     """
 
     def __init__(
-        self, house: House, dialect: Dialect, inside: ASGIApp, limiter: Limiter, *, kept_paths: tuple[str, ...] = ()
+        self, house: House, dialect: Dialect, inside: ASGIApp, turnstile: Turnstile, *, kept_paths: tuple[str, ...] = ()
     ) -> None:
-        """Wrap `inside`; `limiter` is shared by the doors. Answers below `kept_paths` may be given again (`_Kept`)."""
+        """Wrap `inside`; the doors share a `turnstile`. Answers below `kept_paths` may be given again (`_Kept`)."""
         self._house = house
         self._dialect = dialect
         self._inside = inside
-        self._limiter = limiter
-        self._proxies: tuple[Network, ...] = tuple(ipaddress.ip_network(n) for n in house.settings.trusted_proxies)
+        self._turnstile = turnstile
         self._origins = frozenset(origin.encode() for origin in house.settings.cors_origins)
         self._kept_paths = kept_paths
         self._kept = _Kept(house.database)
@@ -186,11 +205,10 @@ class Door:
                 raise
             await self._dialect.refusal(error, request_id, visit.now)(scope, receive, send_on)
 
-    async def _visit(self, scope: Scope, request_id: str) -> Visit:
+    async def _visit(self, scope: HTTPScope, request_id: str) -> Visit:
         house = self._house
         now = house.database.clock()
         headers = dict(cast("Iterable[tuple[bytes, bytes]]", scope["headers"]))
-        peer = scope.get("client")
         known: Actor | None = None
         refused: EntourageError | None = None
         token: str | None = None
@@ -200,17 +218,8 @@ class Door:
                 known = house.verifier.known(token) or await house.verifier.recognise(token)
         except EntourageError as error:
             refused = error
-        address = peer[0] if peer else ""
-        if known is None or self._proxies:
-            forwarded = headers.get(b"x-forwarded-for")
-            address = client_address(address, forwarded.decode("latin-1") if forwarded else None, self._proxies)
-        if known is None:
-            count = self._limiter.count(address, house.settings.public_rate, now.timestamp())
-        else:
-            count = self._limiter.count(known.user_id, house.settings.user_rate, now.timestamp())
-        return Visit(
-            house, request_id, now, cast("str", scope["method"]), headers, address, count, known, refused, token
-        )
+        count = self._turnstile.count(scope, headers, known, now)
+        return Visit(house, request_id, now, scope["method"], headers, count, known, refused, token)
 
     async def _answer(self, visit: Visit, scope: Scope, receive: Receive, send: Send) -> None:
         if not visit.limit.allowed:
@@ -223,6 +232,10 @@ class Door:
             raise TooLarge(f"The body is larger than {LARGEST_BODY:,} bytes.")
         if visit.method == "OPTIONS" and b"access-control-request-method" in visit.headers and self._origins:
             await Reply(_NO_CONTENT, b"", [])(scope, receive, send)
+            return
+        if visit.method == "OPTIONS":
+            # Asked with a method that nobody answers to, the application says which ones it does.
+            await Reply(_NO_CONTENT, b"", [(b"allow", await self._methods(scope, receive, send))])(scope, receive, send)
             return
         inner = cast("Any", {**scope, _VISIT: visit})
         if visit.method == "HEAD":
@@ -238,6 +251,15 @@ class Door:
         await self._inside(inner, receive, send)
         if key is not None and mark is not None and visit.reply is not None:
             self._kept.put(key, mark, visit.reply)
+
+    async def _methods(self, scope: Scope, receive: Receive, send: Send) -> bytes:
+        try:
+            await self._inside(cast("Any", {**scope, "method": "TRACE"}), receive, send)
+        except HTTPException as error:
+            if error.status_code != _WRONG_METHOD:
+                raise
+            return allowed((error.headers or {}).get("allow", "")).encode()
+        return b"OPTIONS"
 
     def _cors(self, visit: Visit) -> RawHeaders:
         origin = visit.headers.get(b"origin")
@@ -299,28 +321,26 @@ class _Kept:
             self._replies[key] = reply
 
 
-def application(
-    house: House,
-    dialect: Dialect,
-    handlers: Iterable[Any],
-    *,
-    lifespan: Iterable[Callable[[Litestar], Any]] = (),
-) -> Litestar:
-    """A Litestar application that leaves every error to the dialect and adds nothing of its own."""
+def application(house: House, handlers: Iterable[Any]) -> Litestar:
+    """A Litestar application that adds nothing of its own and leaves every error to the door around it."""
 
-    def refuse(request: Asked, error: Exception) -> Reply:
-        visit = visit_of(request)
-        return dialect.refusal(error, visit.request_id, visit.now)
+    def leave(_: Asked, error: Exception) -> Any:
+        raise error
 
     return Litestar(
         list(handlers),
-        exception_handlers={Exception: cast("Any", refuse)},
-        lifespan=list(lifespan),
+        exception_handlers={Exception: leave},
         logging_config=None,
         openapi_config=None,
         request_max_body_size=LARGEST_BODY,
         state=State({"house": house}),
     )
+
+
+def allowed(methods: str) -> str:
+    """The methods that an address answers to; GET brings HEAD with it."""
+    names = {name.strip() for name in methods.split(",") if name.strip()}
+    return ", ".join(sorted(names | ({"HEAD"} if "GET" in names else set()) | {"OPTIONS"}))
 
 
 def is_ours(error: Exception) -> bool:

@@ -12,7 +12,7 @@ from litestar.exceptions import HTTPException, WebSocketException
 
 from entourage.doors import door
 from entourage.doors.asking import Asked
-from entourage.doors.door import Reply, is_ours
+from entourage.doors.door import Reply, allowed, is_ours
 from entourage.doors.media import wire
 from entourage.doors.refusals import BadRequest, RateLimited, TooLarge, WrongType
 from entourage.kernel import errors
@@ -120,12 +120,6 @@ def _hints(error: Exception, words: Words, now: datetime) -> Sequence[tuple[byte
     if isinstance(error, HTTPException) and error.headers and words.status == 405:  # noqa: PLR2004 - Method Not Allowed
         return [(b"allow", allowed(error.headers.get("allow", "")).encode())]
     return []
-
-
-def allowed(methods: str) -> str:
-    """The methods that an address answers to; GET brings HEAD with it."""
-    names = {name.strip() for name in methods.split(",") if name.strip()}
-    return ", ".join(sorted(names | ({"HEAD"} if "GET" in names else set()) | {"OPTIONS"}))
 
 
 def _after(seconds: float) -> tuple[bytes, bytes]:

@@ -19,7 +19,7 @@ DAYS: Mapping[str, int] = {"today": 1, "week": 7, "month": 30, "year": 365}
 
 
 @get("/downloads")
-async def listing(request: Asked) -> Reply:
+async def list_downloads(request: Asked) -> Reply:
     """A page of the downloads that match."""
     visit, asked = visit_of(request), query(request, wire.DownloadsQuery)
     since, until = span(asked.date_from, asked.date_to)
@@ -44,15 +44,15 @@ async def listing(request: Asked) -> Reply:
 
 
 @get("/downloads/{download_id:str}")
-async def one(request: Asked) -> Reply:
+async def get_download(request: Asked) -> Reply:
     """A download."""
     visit = visit_of(request)
     found = await visit.read(downloads.get, number_in(request, "download_id"))
     return answer(shaping.download_alone(found, shaping.folder(visit.house)), lasting=True)
 
 
-@delete("/downloads/{download_id:str}")
-async def remove(request: Asked) -> Reply:
+@delete("/downloads/{download_id:str}", status_code=200)
+async def delete_download(request: Asked) -> Reply:
     """Forget a download, and its file where that is asked."""
     visit, asked = visit_of(request), query(request, wire.DeleteQuery)
     await visit.write(downloads.remove, number_in(request, "download_id"), delete_file=asked.delete_file)
@@ -60,7 +60,7 @@ async def remove(request: Asked) -> Reply:
 
 
 @get("/downloads/{download_id:str}/thumbnail")
-async def thumbnail(request: Asked) -> FileReply:
+async def get_thumbnail(request: Asked) -> FileReply:
     """A small picture of a download."""
     visit = visit_of(request)
     found = await visit.read(downloads.get, number_in(request, "download_id"))
@@ -69,7 +69,7 @@ async def thumbnail(request: Asked) -> FileReply:
 
 
 @get("/downloads/{download_id:str}/file")
-async def file(request: Asked) -> FileReply:
+async def get_file(request: Asked) -> FileReply:
     """The bytes of a download."""
     visit = visit_of(request)
     found = await visit.read(downloads.get, number_in(request, "download_id"))
@@ -77,7 +77,7 @@ async def file(request: Asked) -> FileReply:
 
 
 @get("/downloads/stats")
-async def stats(request: Asked) -> Reply:
+async def download_stats(request: Asked) -> Reply:
     """Downloads of a period, counted by platform and source, and day by day."""
     visit, asked = visit_of(request), query(request, wire.StatsQuery)
     since = None if asked.period == "all" else first_day(visit.now, asked.period)
@@ -98,7 +98,7 @@ async def stats(request: Asked) -> Reply:
 
 
 @post("/downloads/bulk", status_code=200)
-async def bulk(request: Asked) -> Reply:
+async def bulk_downloads(request: Asked) -> Reply:
     """One thing done to many downloads; each that could not be done is told."""
     visit, asked = visit_of(request), await body(request, wire.Bulk)
     came = await visit.write(downloads.bulk, asked.action, asked.ids, delete_files=asked.delete_files)
@@ -106,7 +106,7 @@ async def bulk(request: Asked) -> Reply:
 
 
 @get("/stats/overview")
-async def overview(request: Asked) -> Reply:
+async def stats_overview(request: Asked) -> Reply:
     """The dashboard's numbers."""
     visit = visit_of(request)
     found = await visit.read(statistics.overview)
@@ -114,7 +114,7 @@ async def overview(request: Asked) -> Reply:
 
 
 @get("/stats/timeline")
-async def timeline(request: Asked) -> Reply:
+async def stats_timeline(request: Asked) -> Reply:
     """Downloads over time; steps in which nothing came are zero."""
     visit, asked = visit_of(request), query(request, wire.TimelineQuery)
     since = visit.now - timedelta(days=1) if asked.period == "day" else first_day(visit.now, asked.period)
@@ -135,7 +135,7 @@ async def timeline(request: Asked) -> Reply:
 
 
 @get("/stats/platforms")
-async def by_platform(request: Asked) -> Reply:
+async def stats_platforms(request: Asked) -> Reply:
     """Everything ever, by platform."""
     found = await visit_of(request).read(statistics.by_platform)
     return answer(wire.PlatformsStats(platforms=[shaping.platform_stats(*entry) for entry in sorted(found.items())]))
@@ -160,4 +160,15 @@ def _totals(tallies: Mapping[str, Tally]) -> Mapping[str, int]:
     return {name: tally.total for name, tally in tallies.items()}
 
 
-HANDLERS = [listing, one, remove, thumbnail, file, stats, bulk, overview, timeline, by_platform]
+HANDLERS = [
+    list_downloads,
+    get_download,
+    delete_download,
+    get_thumbnail,
+    get_file,
+    download_stats,
+    bulk_downloads,
+    stats_overview,
+    stats_timeline,
+    stats_platforms,
+]

@@ -20,7 +20,7 @@ from entourage.kernel.errors import Invalid, Problem
 
 
 @get("/settings")
-async def settings(request: Asked) -> Reply:
+async def get_settings(request: Asked) -> Reply:
     """Every setting, secrets masked; for administrators."""
     visit = visit_of(request)
     visit.actor.needs_admin()
@@ -29,7 +29,7 @@ async def settings(request: Asked) -> Reply:
 
 
 @patch("/settings")
-async def change(request: Asked) -> Reply:
+async def change_settings(request: Asked) -> Reply:
     """Change what the body names; for administrators."""
     visit, asked = visit_of(request), await json_body(request)
     if not isinstance(asked, dict):
@@ -39,7 +39,7 @@ async def change(request: Asked) -> Reply:
 
 
 @get("/logs")
-async def logs(request: Asked) -> Reply:
+async def list_logs(request: Asked) -> Reply:
     """The newest lines of the log that match."""
     visit, asked = visit_of(request), query(request, wire.LogsQuery)
     found = await asyncio.to_thread(
@@ -60,7 +60,7 @@ async def logs(request: Asked) -> Reply:
 
 
 @get("/logs/download")
-async def log_file(request: Asked) -> "LogFile":
+async def download_log(request: Asked) -> "LogFile":
     """The log of a day as a file."""
     visit, asked = visit_of(request), query(request, wire.LogFileQuery)
     day = asked.date or visit.now.date()
@@ -76,7 +76,7 @@ async def log_file(request: Asked) -> "LogFile":
 
 
 @delete("/logs", status_code=200)
-async def clear(request: Asked) -> Reply:
+async def clear_logs(request: Asked) -> Reply:
     """Delete the logs of days longer ago; for administrators."""
     visit, asked = visit_of(request), query(request, wire.LogsClearQuery)
     visit.actor.needs_admin()
@@ -118,4 +118,4 @@ def _utc(moment: datetime | None) -> datetime | None:
     return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
 
 
-HANDLERS = [settings, change, logs, log_file, clear]
+HANDLERS = [get_settings, change_settings, list_logs, download_log, clear_logs]

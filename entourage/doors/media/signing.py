@@ -10,7 +10,7 @@ from entourage.doors.media.dialect import answer, done
 
 
 @post("/auth/login", status_code=200)
-async def login(request: Asked) -> Reply:
+async def log_in(request: Asked) -> Reply:
     """A first pair of tokens for a name and its password."""
     asked = await body(request, wire.Login)
     house = visit_of(request).house
@@ -19,7 +19,7 @@ async def login(request: Asked) -> Reply:
 
 
 @post("/auth/refresh", status_code=200)
-async def refresh(request: Asked) -> Reply:
+async def refresh_tokens(request: Asked) -> Reply:
     """The next pair of tokens for a refresh token, which works once."""
     asked = await body(request, wire.Refresh)
     house = visit_of(request).house
@@ -27,14 +27,14 @@ async def refresh(request: Asked) -> Reply:
 
 
 @get("/auth/me")
-async def me(request: Asked) -> Reply:
+async def get_me(request: Asked) -> Reply:
     """Who the access token belongs to."""
     visit = visit_of(request)
     return answer(shaping.me(await visit.read(users.get, visit.actor.user_id)))
 
 
-@post("/auth/logout", status_code=204)
-async def logout(request: Asked) -> Reply:
+@post("/auth/logout")
+async def log_out(request: Asked) -> Reply:
     """The access token, and the refresh token that came with it, count no more."""
     visit = visit_of(request)
     if visit.actor and visit.token is not None:
@@ -43,4 +43,4 @@ async def logout(request: Asked) -> Reply:
     return done()
 
 
-HANDLERS = [login, refresh, me, logout]
+HANDLERS = [log_in, refresh_tokens, get_me, log_out]

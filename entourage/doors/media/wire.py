@@ -59,7 +59,7 @@ def precise(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds")[:23] + "Z"
 
 
-class Envelope(Told):
+class Envelope(Told, frozen=True):
     """Error Responses."""
 
     detail: str
@@ -71,14 +71,14 @@ class Envelope(Told):
 # --- "Authentication Endpoints"
 
 
-class Login(Asked):
+class Login(Asked, frozen=True):
     """POST /auth/login, request."""
 
     username: Name
     password: Annotated[str, Meta(min_length=1, max_length=4096)]
 
 
-class Person(Told):
+class Person(Told, frozen=True):
     """POST /auth/login, `user`."""
 
     id: int
@@ -87,7 +87,7 @@ class Person(Told):
     role: str
 
 
-class Tokens(Told):
+class Tokens(Told, frozen=True):
     """POST /auth/login, answer."""
 
     access_token: str
@@ -97,13 +97,13 @@ class Tokens(Told):
     user: Person
 
 
-class Refresh(Asked):
+class Refresh(Asked, frozen=True):
     """POST /auth/refresh, request."""
 
     refresh_token: Token
 
 
-class Refreshed(Told):
+class Refreshed(Told, frozen=True):
     """POST /auth/refresh, answer; `refresh_token` is ours, because each refresh token works once."""
 
     access_token: str
@@ -112,7 +112,7 @@ class Refreshed(Told):
     refresh_token: str
 
 
-class Me(Told):
+class Me(Told, frozen=True):
     """GET /auth/me, answer."""
 
     id: int
@@ -126,7 +126,7 @@ class Me(Told):
 # --- "Download Endpoints"
 
 
-class DownloadsQuery(Query):
+class DownloadsQuery(Query, frozen=True):
     """GET /downloads, query parameters."""
 
     page: PageNumber = 1
@@ -139,7 +139,7 @@ class DownloadsQuery(Query):
     search: Text | None = None
 
 
-class Facts(Told, omit_defaults=True):
+class Facts(Told, frozen=True, omit_defaults=True):
     """GET /downloads, `metadata`: the three documented keys always, the rest where there is something to say."""
 
     media_id: str
@@ -154,7 +154,7 @@ class Facts(Told, omit_defaults=True):
     queue_id: int | None = None
 
 
-class DownloadInList(Told):
+class DownloadInList(Told, frozen=True):
     """GET /downloads, one of `items`."""
 
     id: int
@@ -174,7 +174,7 @@ class DownloadInList(Told):
     metadata: Facts
 
 
-class Downloads(Told):
+class Downloads(Told, frozen=True):
     """GET /downloads, answer."""
 
     items: Sequence[DownloadInList]
@@ -184,7 +184,7 @@ class Downloads(Told):
     total_pages: int
 
 
-class DownloadAlone(Told):
+class DownloadAlone(Told, frozen=True):
     """GET /downloads/{id}, answer."""
 
     id: int
@@ -204,27 +204,27 @@ class DownloadAlone(Told):
     thumbnail_url: str
 
 
-class DeleteQuery(Query):
+class DeleteQuery(Query, frozen=True):
     """DELETE /downloads/{id}, query parameters."""
 
     delete_file: bool = False
 
 
-class StatsQuery(Query):
+class StatsQuery(Query, frozen=True):
     """GET /downloads/stats, query parameters."""
 
     period: Literal["today", "week", "month", "year", "all"] = "all"
     group_by: Literal["platform", "source", "content_type"] | None = None
 
 
-class DayCount(Told):
+class DayCount(Told, frozen=True):
     """GET /downloads/stats, one of `timeline`."""
 
     date: str
     count: int
 
 
-class DownloadStats(Told, omit_defaults=True, kw_only=True):
+class DownloadStats(Told, frozen=True, omit_defaults=True, kw_only=True):
     """GET /downloads/stats, answer; `by_content_type` only when grouped by it."""
 
     total_downloads: int
@@ -238,7 +238,7 @@ class DownloadStats(Told, omit_defaults=True, kw_only=True):
     by_content_type: Mapping[str, int] | None = None
 
 
-class Bulk(Asked):
+class Bulk(Asked, frozen=True):
     """POST /downloads/bulk, request."""
 
     action: Literal["delete", "retry", "mark_upgraded"]
@@ -246,7 +246,7 @@ class Bulk(Asked):
     delete_files: bool = False
 
 
-class BulkDone(Told):
+class BulkDone(Told, frozen=True):
     """POST /downloads/bulk, answer."""
 
     success: int
@@ -257,7 +257,7 @@ class BulkDone(Told):
 # --- "Queue Endpoints"
 
 
-class QueueQuery(Query):
+class QueueQuery(Query, frozen=True):
     """GET /queue, query parameters."""
 
     status: ItemStatusName | None = None
@@ -266,7 +266,7 @@ class QueueQuery(Query):
     per_page: PageSize = 50
 
 
-class QueueItem(Told):
+class QueueItem(Told, frozen=True):
     """GET /queue, one of `items`."""
 
     id: int
@@ -289,7 +289,7 @@ class QueueItem(Told):
     metadata: Mapping[str, Any]
 
 
-class Queue(Told):
+class Queue(Told, frozen=True):
     """GET /queue, answer. `total` is of what was asked for, the counts are of everything in the queue."""
 
     items: Sequence[QueueItem]
@@ -300,7 +300,7 @@ class Queue(Told):
     failed: int
 
 
-class QueueAdd(Asked):
+class QueueAdd(Asked, frozen=True):
     """POST /queue, request."""
 
     url: Address
@@ -314,7 +314,7 @@ class QueueAdd(Asked):
     metadata: dict[str, Any] = {}
 
 
-class QueueAdded(Told):
+class QueueAdded(Told, frozen=True):
     """POST /queue, answer."""
 
     id: int
@@ -326,14 +326,14 @@ class QueueAdded(Told):
     task_id: str
 
 
-class QueueChange(Asked):
+class QueueChange(Asked, frozen=True):
     """PATCH /queue/{id}, request."""
 
     priority: Priority | UnsetType = UNSET
     status: Literal["paused", "pending"] | UnsetType = UNSET
 
 
-class QueueChanged(Told):
+class QueueChanged(Told, frozen=True):
     """PATCH /queue/{id}, answer."""
 
     id: int
@@ -341,7 +341,7 @@ class QueueChanged(Told):
     priority: int
 
 
-class QueueRetried(Told):
+class QueueRetried(Told, frozen=True):
     """POST /queue/{id}/retry, answer."""
 
     id: int
@@ -350,19 +350,19 @@ class QueueRetried(Told):
     task_id: str
 
 
-class QueueClear(Asked):
+class QueueClear(Asked, frozen=True):
     """POST /queue/clear, request."""
 
     status: Annotated[list[FinishedStatus], Meta(min_length=1, max_length=10)]
 
 
-class QueueCleared(Told):
+class QueueCleared(Told, frozen=True):
     """POST /queue/clear, answer."""
 
     deleted: int
 
 
-class QueueNumbers(Told):
+class QueueNumbers(Told, frozen=True):
     """GET /queue/stats, answer."""
 
     total: int
@@ -378,14 +378,14 @@ class QueueNumbers(Told):
 # --- "Scheduler Endpoints"
 
 
-class JobsQuery(Query):
+class JobsQuery(Query, frozen=True):
     """GET /scheduler/jobs: pages where they are asked for, else all."""
 
     page: PageNumber = 1
     per_page: PageSize | None = None
 
 
-class ScheduledJob(Told):
+class ScheduledJob(Told, frozen=True):
     """GET /scheduler/jobs, one of `jobs`."""
 
     id: str
@@ -406,13 +406,13 @@ class ScheduledJob(Told):
     config: Mapping[str, Any]
 
 
-class ScheduledJobs(Told):
+class ScheduledJobs(Told, frozen=True):
     """GET /scheduler/jobs, answer."""
 
     jobs: Sequence[ScheduledJob]
 
 
-class JobAdd(Asked):
+class JobAdd(Asked, frozen=True):
     """POST /scheduler/jobs, request."""
 
     name: Name
@@ -424,7 +424,7 @@ class JobAdd(Asked):
     config: dict[str, Any] = {}
 
 
-class JobAdded(Told):
+class JobAdded(Told, frozen=True):
     """POST /scheduler/jobs, answer."""
 
     id: str
@@ -433,7 +433,7 @@ class JobAdded(Told):
     enabled: bool
 
 
-class JobChange(Asked):
+class JobChange(Asked, frozen=True):
     """PATCH /scheduler/jobs/{id}, request."""
 
     name: Name | UnsetType = UNSET
@@ -443,7 +443,7 @@ class JobChange(Asked):
     config: dict[str, Any] | UnsetType = UNSET
 
 
-class JobChanged(Told):
+class JobChanged(Told, frozen=True):
     """PATCH /scheduler/jobs/{id}, answer."""
 
     id: str
@@ -452,7 +452,7 @@ class JobChanged(Told):
     next_run: str | None
 
 
-class JobStarted(Told):
+class JobStarted(Told, frozen=True):
     """POST /scheduler/jobs/{id}/run, answer."""
 
     task_id: str
@@ -460,7 +460,7 @@ class JobStarted(Told):
     message: str
 
 
-class HistoryQuery(Query):
+class HistoryQuery(Query, frozen=True):
     """GET /scheduler/history, query parameters."""
 
     job_id: Text | None = None
@@ -468,7 +468,7 @@ class HistoryQuery(Query):
     limit: Limit = 100
 
 
-class JobRun(Told):
+class JobRun(Told, frozen=True):
     """GET /scheduler/history, one of `history`."""
 
     id: int
@@ -481,7 +481,7 @@ class JobRun(Told):
     error_message: str | None
 
 
-class History(Told):
+class History(Told, frozen=True):
     """GET /scheduler/history, answer."""
 
     history: Sequence[JobRun]
@@ -490,7 +490,7 @@ class History(Told):
 # --- "Platform Endpoints"
 
 
-class DownloaderShape(Told):
+class DownloaderShape(Told, frozen=True):
     """GET /platforms, one of `downloaders`."""
 
     name: str
@@ -498,7 +498,7 @@ class DownloaderShape(Told):
     enabled: bool
 
 
-class PlatformShape(Told, omit_defaults=True, kw_only=True):
+class PlatformShape(Told, frozen=True, omit_defaults=True, kw_only=True):
     """GET /platforms, one of `platforms`; keys without anything to say are left out, as for TikTok there."""
 
     name: str
@@ -511,13 +511,13 @@ class PlatformShape(Told, omit_defaults=True, kw_only=True):
     last_successful_download: str | None = None
 
 
-class Platforms(Told):
+class Platforms(Told, frozen=True):
     """GET /platforms, answer."""
 
     platforms: Sequence[PlatformShape]
 
 
-class InstagramDownload(Asked):
+class InstagramDownload(Asked, frozen=True):
     """POST /platforms/instagram/download, request."""
 
     username: Name
@@ -528,7 +528,7 @@ class InstagramDownload(Asked):
     priority: Priority | None = None
 
 
-class TiktokDownload(Asked):
+class TiktokDownload(Asked, frozen=True):
     """POST /platforms/tiktok/download, request."""
 
     username: Name
@@ -537,7 +537,7 @@ class TiktokDownload(Asked):
     priority: Priority | None = None
 
 
-class Queued(Told, omit_defaults=True):
+class Queued(Told, frozen=True, omit_defaults=True):
     """POST /platforms/…/download, answer; the one for TikTok has no `message`."""
 
     queue_id: int
@@ -546,7 +546,7 @@ class Queued(Told, omit_defaults=True):
     message: str | None = None
 
 
-class Monitor(Asked):
+class Monitor(Asked, frozen=True):
     """POST /platforms/forum/monitor, request."""
 
     forum_name: Name
@@ -555,7 +555,7 @@ class Monitor(Asked):
     monitor_days: Annotated[int, Meta(ge=1, le=3650)] = 30
 
 
-class Monitored(Told):
+class Monitored(Told, frozen=True):
     """POST /platforms/forum/monitor, answer."""
 
     thread_id: str
@@ -566,7 +566,7 @@ class Monitored(Told):
 # --- "Settings Endpoints"
 
 
-class SettingsChanged(Told):
+class SettingsChanged(Told, frozen=True):
     """PATCH /settings, answer."""
 
     message: str
@@ -576,7 +576,7 @@ class SettingsChanged(Told):
 # --- "Logs Endpoints"
 
 
-class LogsQuery(Query):
+class LogsQuery(Query, frozen=True):
     """GET /logs, query parameters."""
 
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] | None = None
@@ -587,7 +587,7 @@ class LogsQuery(Query):
     limit: Limit = 100
 
 
-class LogEntry(Told):
+class LogEntry(Told, frozen=True):
     """GET /logs, one of `logs`."""
 
     id: int
@@ -598,7 +598,7 @@ class LogEntry(Told):
     metadata: Mapping[str, Any]
 
 
-class LogList(Told):
+class LogList(Told, frozen=True):
     """GET /logs, answer: `total` lines there are, `filtered` of them match."""
 
     logs: Sequence[LogEntry]
@@ -606,20 +606,20 @@ class LogList(Told):
     filtered: int
 
 
-class LogFileQuery(Query):
+class LogFileQuery(Query, frozen=True):
     """GET /logs/download, query parameters."""
 
     date: Day | None = None
     format: Literal["json", "text"] = "text"
 
 
-class LogsClearQuery(Query):
+class LogsClearQuery(Query, frozen=True):
     """DELETE /logs, query parameters."""
 
     older_than_days: Annotated[int, Meta(ge=0, le=36_500)]
 
 
-class LogsCleared(Told):
+class LogsCleared(Told, frozen=True):
     """DELETE /logs, answer."""
 
     deleted_files: int
@@ -629,7 +629,7 @@ class LogsCleared(Told):
 # --- "Statistics Endpoints"
 
 
-class DownloadCounts(Told):
+class DownloadCounts(Told, frozen=True):
     """GET /stats/overview, `downloads`."""
 
     today: int
@@ -638,7 +638,7 @@ class DownloadCounts(Told):
     total: int
 
 
-class QueueCounts(Told):
+class QueueCounts(Told, frozen=True):
     """GET /stats/overview, `queue`."""
 
     pending: int
@@ -646,7 +646,7 @@ class QueueCounts(Told):
     failed: int
 
 
-class SuccessRates(Told):
+class SuccessRates(Told, frozen=True):
     """GET /stats/overview, `success_rate`, in percent."""
 
     today: float
@@ -654,7 +654,7 @@ class SuccessRates(Told):
     month: float
 
 
-class Storage(Told):
+class Storage(Told, frozen=True):
     """GET /stats/overview, `storage`; the limit's keys are null where there is none."""
 
     used_bytes: int
@@ -664,14 +664,14 @@ class Storage(Told):
     percent: float | None
 
 
-class PlatformToday(Told):
+class PlatformToday(Told, frozen=True):
     """GET /stats/overview, one of `platforms`."""
 
     status: str
     downloads_today: int
 
 
-class NextTask(Told):
+class NextTask(Told, frozen=True):
     """GET /stats/overview, `next_scheduled_task`."""
 
     job_id: str
@@ -680,7 +680,7 @@ class NextTask(Told):
     in_seconds: int
 
 
-class OverviewShape(Told):
+class OverviewShape(Told, frozen=True):
     """GET /stats/overview, answer."""
 
     downloads: DownloadCounts
@@ -691,14 +691,14 @@ class OverviewShape(Told):
     next_scheduled_task: NextTask | None
 
 
-class TimelineQuery(Query):
+class TimelineQuery(Query, frozen=True):
     """GET /stats/timeline, query parameters."""
 
     period: Literal["day", "week", "month", "year"] = "week"
     group_by: Literal["hour", "day", "week", "month"] = "day"
 
 
-class TimelinePoint(Told):
+class TimelinePoint(Told, frozen=True):
     """GET /stats/timeline, one of `timeline`."""
 
     timestamp: str
@@ -707,13 +707,13 @@ class TimelinePoint(Told):
     failed: int
 
 
-class Timeline(Told):
+class Timeline(Told, frozen=True):
     """GET /stats/timeline, answer."""
 
     timeline: Sequence[TimelinePoint]
 
 
-class PlatformStats(Told):
+class PlatformStats(Told, frozen=True):
     """GET /stats/platforms, one of `platforms`."""
 
     platform: str
@@ -724,7 +724,7 @@ class PlatformStats(Told):
     total_size_bytes: int
 
 
-class PlatformsStats(Told):
+class PlatformsStats(Told, frozen=True):
     """GET /stats/platforms, answer."""
 
     platforms: Sequence[PlatformStats]

@@ -21,7 +21,7 @@ from entourage.kernel.errors import Invalid, Problem
 
 
 @get("/queue")
-async def listing(request: Asked) -> Reply:
+async def list_queue(request: Asked) -> Reply:
     """A page of the queue."""
     visit, asked = visit_of(request), query(request, wire.QueueQuery)
     status = None if asked.status is None else ItemStatus(asked.status)
@@ -33,7 +33,7 @@ async def listing(request: Asked) -> Reply:
 
 
 @post("/queue", status_code=201)
-async def add(request: Asked) -> Reply:
+async def add_to_queue(request: Asked) -> Reply:
     """Put an address into the queue."""
     visit, asked = visit_of(request), await body(request, wire.QueueAdd)
     wish = Wish(
@@ -52,7 +52,7 @@ async def add(request: Asked) -> Reply:
 
 
 @get("/queue/{item_id:str}")
-async def one(request: Asked) -> Reply:
+async def get_queue_item(request: Asked) -> Reply:
     """An item of the queue, and in its metadata why it waits."""
     visit = visit_of(request)
     item, why = await visit.read(_explained, number_in(request, "item_id"))
@@ -64,7 +64,7 @@ def _explained(tx: Tx, actor: Actor, item_id: int) -> tuple[Item, str | None]:
 
 
 @patch("/queue/{item_id:str}")
-async def change(request: Asked) -> Reply:
+async def change_queue_item(request: Asked) -> Reply:
     """Another priority, paused, or going on."""
     visit, asked = visit_of(request), await body(request, wire.QueueChange)
     item = await visit.write(
@@ -76,15 +76,15 @@ async def change(request: Asked) -> Reply:
     return answer(wire.QueueChanged(id=item.id, status=item.status, priority=item.priority))
 
 
-@delete("/queue/{item_id:str}")
-async def remove(request: Asked) -> Reply:
+@delete("/queue/{item_id:str}", status_code=200)
+async def remove_queue_item(request: Asked) -> Reply:
     """Out of the queue, at once; files that are kept stay."""
     await visit_of(request).write(queue.remove, number_in(request, "item_id"))
     return done()
 
 
 @post("/queue/{item_id:str}/retry", status_code=200)
-async def retry(request: Asked) -> Reply:
+async def retry_queue_item(request: Asked) -> Reply:
     """Run a failed item again."""
     item = await visit_of(request).write(queue.retry, number_in(request, "item_id"))
     return answer(
@@ -93,7 +93,7 @@ async def retry(request: Asked) -> Reply:
 
 
 @post("/queue/clear", status_code=200)
-async def clear(request: Asked) -> Reply:
+async def clear_queue(request: Asked) -> Reply:
     """Finished items out of the list."""
     visit, asked = visit_of(request), await body(request, wire.QueueClear)
     statuses = [ItemStatus(status) for status in dict.fromkeys(asked.status)]
@@ -101,7 +101,7 @@ async def clear(request: Asked) -> Reply:
 
 
 @get("/queue/stats")
-async def numbers(request: Asked) -> Reply:
+async def queue_stats(request: Asked) -> Reply:
     """The queue at a glance."""
     return answer(shaping.queue_numbers(await visit_of(request).read(queue.stats)))
 
@@ -120,7 +120,7 @@ def _profile(metadata: Mapping[str, Any]) -> Profile | None:
 
 
 @get("/scheduler/jobs")
-async def jobs(request: Asked) -> Reply:
+async def list_jobs(request: Asked) -> Reply:
     """The schedules: all of them, or a page where that is asked for."""
     visit, asked = visit_of(request), query(request, wire.JobsQuery)
     found = await visit.read(schedules.listing)
@@ -165,7 +165,7 @@ async def change_job(request: Asked) -> Reply:
     return answer(told)
 
 
-@delete("/scheduler/jobs/{job_id:str}")
+@delete("/scheduler/jobs/{job_id:str}", status_code=200)
 async def remove_job(request: Asked) -> Reply:
     """A schedule and its history are forgotten; what it fetched stays."""
     await visit_of(request).write(schedules.remove, name_in(request, "job_id"))
@@ -181,7 +181,7 @@ async def run_job(request: Asked) -> Reply:
 
 
 @get("/scheduler/history")
-async def history(request: Asked) -> Reply:
+async def job_history(request: Asked) -> Reply:
     """The newest runs that match."""
     visit, asked = visit_of(request), query(request, wire.HistoryQuery)
     found = await visit.read(schedules.history, schedule_id=asked.job_id, status=asked.status, limit=asked.limit)
@@ -193,7 +193,7 @@ async def history(request: Asked) -> Reply:
 
 
 @get("/platforms")
-async def known(request: Asked) -> Reply:
+async def list_platforms(request: Asked) -> Reply:
     """Every platform, and whether it works."""
     found = await visit_of(request).read(platforms.listing)
     told = wire.Platforms(platforms=[shaping.platform(each) for each in found])
@@ -201,7 +201,7 @@ async def known(request: Asked) -> Reply:
 
 
 @post("/platforms/instagram/download", status_code=202)
-async def instagram(request: Asked) -> Reply:
+async def download_instagram(request: Asked) -> Reply:
     """Queue what a creator posts on Instagram."""
     visit, asked = visit_of(request), await body(request, wire.InstagramDownload)
     item = await visit.write(
@@ -218,7 +218,7 @@ async def instagram(request: Asked) -> Reply:
 
 
 @post("/platforms/tiktok/download", status_code=202)
-async def tiktok(request: Asked) -> Reply:
+async def download_tiktok(request: Asked) -> Reply:
     """Queue what a creator posts on TikTok."""
     visit, asked = visit_of(request), await body(request, wire.TiktokDownload)
     item = await visit.write(
@@ -233,7 +233,7 @@ async def tiktok(request: Asked) -> Reply:
 
 
 @post("/platforms/forum/monitor", status_code=201)
-async def monitor(request: Asked) -> Reply:
+async def monitor_thread(request: Asked) -> Reply:
     """Watch a forum thread until some days after its last post."""
     visit, asked = visit_of(request), await body(request, wire.Monitor)
     made = await visit.write(
@@ -248,7 +248,8 @@ async def monitor(request: Asked) -> Reply:
 
 
 HANDLERS = [
-    listing, add, one, change, remove, retry, clear, numbers,
-    jobs, add_job, change_job, remove_job, run_job, history,
-    known, instagram, tiktok, monitor,
+    list_queue, add_to_queue, get_queue_item, change_queue_item,
+    remove_queue_item, retry_queue_item, clear_queue, queue_stats,
+    list_jobs, add_job, change_job, remove_job, run_job, job_history,
+    list_platforms, download_instagram, download_tiktok, monitor_thread,
 ]  # fmt: skip
