@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 import pycurl
 
-from entourage.kernel.errors import Damaged, EntourageError, Gone, Refused, Throttled, Unreachable
+from entourage.kernel.errors import Challenged, Damaged, EntourageError, Gone, Refused, Throttled, Unreachable
 
 _META_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?([a-zA-Z0-9_.:-]{2,40})", re.IGNORECASE)
 _CONTENT_RANGE = re.compile(r"bytes\s+(?:(\d{1,19})-(\d{1,19})|\*)/(\d{1,19}|\*)\Z", re.IGNORECASE)
@@ -178,6 +178,8 @@ def filename_of(headers: Mapping[str, str]) -> str | None:
 def error_of_status(status: int, headers: Mapping[str, str], shown: str) -> EntourageError:
     """The error that a final answer other than 2xx and a followed redirect means."""
     wait = retry_after(headers)
+    if headers.get("cf-mitigated") == "challenge":
+        return Challenged(f"{shown} asks visitors to prove they are human ({status}); nothing was fetched.")
     if status == 429:  # noqa: PLR2004 - HTTP's own number
         return Throttled(f"{shown} asks us to slow down (429).", wait)
     if status >= 500 or status in {408, 425}:  # noqa: PLR2004 - HTTP's own number

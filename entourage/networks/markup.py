@@ -8,6 +8,7 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from entourage.networks.content import MANIFEST_SUFFIXES, is_manifest_type, kind_of_suffix
+from entourage.networks.html import tree_of
 from entourage.networks.model import MediaKind
 from entourage.networks.names import suffix_of
 
@@ -70,7 +71,7 @@ class Reading:
 
 def read(html: str | bytes, url: str) -> Reading:
     """The pictures and videos of a page, in its order, each once; `url` is the address it came from."""
-    tree = LexborHTMLParser(html)
+    tree = tree_of(html if isinstance(html, str) else html.decode("utf-8", "replace"))
     base = _base(tree, url)
     title = tree.css_first("title")
     reading = Reading(" ".join(title.text().split()) if title else "")

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from entourage.kernel.answers import error_of_status
 from entourage.kernel.errors import Challenged, EntourageError, Gone
 from entourage.networks import forum
 from entourage.networks.model import About, Cursor, Found, Media, Target
@@ -276,6 +277,11 @@ def test_walls_missing_threads_challenges_and_other_pages_are_told_apart(
 ) -> None:
     with pytest.raises(error, match=says):
         _ = expand(Single(html), Target("https://boats.example.com/t/piers/9"))
+
+
+def test_a_challenge_sent_with_a_refusing_status_is_a_challenge() -> None:
+    error = error_of_status(403, {"cf-mitigated": "challenge"}, "https://boats.example.com/")
+    assert isinstance(error, Challenged)
 
 
 def test_a_thread_that_speaks_of_challenges_is_still_a_thread() -> None:

@@ -1,5 +1,6 @@
 """Which pages of a thread are read, and in what order: all from the start, or from where an earlier run ended."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, replace
@@ -142,9 +143,17 @@ _JSON = {"Accept": "application/json"}
 async def _read(url: str, net: Net) -> ThreadPage:
     """The page of a thread at `url`, whichever engine wrote it."""
     answer = await net.read(url)
+    page = await asyncio.to_thread(_understood, answer)
+    return await _topic(answer, net) if page is None else page
+
+
+def _understood(answer: Page) -> ThreadPage | None:
+    """What the answer says if an engine wrote it as HTML; None if it belongs to Discourse."""
+    if answer.headers.get("content-type", "").startswith("application/json"):
+        return None
     tree = tree_of(answer.text)
-    if is_discourse(tree) or answer.headers.get("content-type", "").startswith("application/json"):
-        return await _topic(answer, net)
+    if is_discourse(tree):
+        return None
     engine = engine_of(tree)
     if engine is None:
         if _is_challenge(answer.text):
@@ -154,9 +163,7 @@ async def _read(url: str, net: Net) -> ThreadPage:
             )
         raise Gone(f"{answer.url} is not a thread of a forum we can read. We know {NAMES}.")
     page = engine.parse(tree, answer.url, _server_time(answer))
-    if not page.posts:
-        return replace(page, facts={"wall": _wall(tree), "message": _message(tree)})
-    return page
+    return page if page.posts else replace(page, facts={"wall": _wall(tree), "message": _message(tree)})
 
 
 async def _topic(answer: Page, net: Net) -> ThreadPage:
