@@ -1,0 +1,64 @@
+"""The web application: every page, file and live event that browsers get."""
+
+from typing import Any
+
+from litestar import Litestar, Response
+from litestar.datastructures import State
+from litestar.exceptions import HTTPException
+
+from entourage.archive.jobs import Archive
+from entourage.kernel.bus import Bus
+from entourage.kernel.db import Database
+from entourage.kernel.errors import EntourageError
+from entourage.kernel.secrets import Secrets
+from entourage.kernel.settings import Settings
+from entourage.web import (
+    assets,
+    dashboard,
+    entry,
+    faults,
+    library,
+    live,
+    logbook,
+    media,
+    planning,
+    queueing,
+    preferring,
+    visitor,
+)
+from entourage.web.frame import SECURITY
+from entourage.web.parts import Parts
+
+LARGEST_FORM = 4_000_000
+"""Bytes of a form: ten thousand ticked files, or five hundred long addresses."""
+
+
+def build(
+    settings: Settings, database: Database, secrets: Secrets, bus: Bus, archive: Archive, *, setup_code: str | None = None
+) -> Litestar:
+    """The application over the parts of the server; it answers every path that no door owns.
+
+    `setup_code` is what a stranger must know to make the first account; None accepts the machine itself alone.
+    """
+    parts = Parts(settings, database, secrets, bus, archive, archive.shelf, setup_code)
+    handlers = [
+        assets.serve,
+        *entry.HANDLERS, *dashboard.HANDLERS, *queueing.HANDLERS, *library.HANDLERS, *media.HANDLERS,
+        *planning.HANDLERS, *logbook.HANDLERS, *preferring.HANDLERS, *live.HANDLERS,
+    ]  # fmt: skip
+    return Litestar(
+        handlers,
+        state=State({"parts": parts}),
+        guards=[visitor.only_visitors],
+        exception_handlers={EntourageError: faults.known, HTTPException: faults.http, Exception: faults.unknown},
+        after_request=_secured,
+        openapi_config=None,
+        logging_config=None,
+        request_max_body_size=LARGEST_FORM,
+    )
+
+
+async def _secured(response: Response[Any]) -> Response[Any]:
+    for name, value in SECURITY.items():
+        response.headers.setdefault(name, value)
+    return response

@@ -1,0 +1,142 @@
+"""Who looks at the pages: the session behind the cookie, and the proof that a change came from a page of ours."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, urlsplit
+
+from litestar.connection import ASGIConnection
+from litestar.datastructures import Cookie
+from litestar.handlers import BaseRouteHandler
+
+from entourage.accounts import sessions
+from entourage.accounts.model import Actor, BrowserSession
+from entourage.kernel.errors import Invalid, NotAllowed, Problem, Unauthenticated
+from entourage.web.parts import Ask, parts_of
+
+SESSION_COOKIE = "entourage_session"
+FORM_COOKIE = "entourage_form"
+"""Ties the forms that are shown before signing in (there is no session yet) to this browser."""
+SAFE = {"GET", "HEAD", "OPTIONS"}
+MOST_FIELDS = 12_000
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Somebody who is signed in: the actor, the value of the cookie, and the token that forms send back."""
+
+    actor: Actor
+    csrf: str
+    cookie: str
+
+
+class Form:
+    """The fields of a form that was sent."""
+
+    def __init__(self, pairs: Sequence[tuple[str, str]]) -> None:
+        self._pairs = pairs
+
+    def text(self, name: str) -> str:
+        """The last value of a field without the blanks around it; empty where there is none."""
+        return self.raw(name).strip()
+
+    def raw(self, name: str) -> str:
+        """The last value of a field as it was sent (passwords may begin with a blank)."""
+        return next((value for key, value in reversed(self._pairs) if key == name), "")
+
+    def every(self, name: str) -> list[str]:
+        """All values of a field."""
+        return [value for key, value in self._pairs if key == name]
+
+    def has(self, name: str) -> bool:
+        """Whether the field was sent at all."""
+        return any(key == name for key, _ in self._pairs)
+
+    def number(self, name: str, label: str = "") -> int | None:
+        """A whole number, None for an empty field; raises Invalid naming it for anything else."""
+        text = self.text(name)
+        if not text:
+            return None
+        if len(text) > 12 or not (text.isascii() and text.lstrip("-").isdecimal()):  # noqa: PLR2004 - far beyond use
+            raise Invalid(Problem(label or name, "must be a whole number"))
+        return int(text)
+
+    def numbers(self, name: str) -> list[int]:
+        """The whole numbers among the values of a field."""
+        return [int(value) for value in self.every(name) if value.isascii() and value.isdecimal() and len(value) < 19]  # noqa: PLR2004 - what a database keeps
+
+    def names(self) -> set[str]:
+        """The names of all fields."""
+        return {key for key, _ in self._pairs}
+
+
+async def form_of(request: Ask) -> Form:
+    """The form in the body of the request; empty for any other kind of body."""
+    if request.content_type[0] != "application/x-www-form-urlencoded":
+        return Form([])
+    body = (await request.body()).decode("utf-8", "replace")
+    try:
+        return Form(parse_qsl(body, keep_blank_values=True, max_num_fields=MOST_FIELDS))
+    except ValueError as error:
+        raise Invalid(Problem("form", "has too many fields")) from error
+
+
+async def only_visitors(connection: ASGIConnection, handler: BaseRouteHandler) -> None:  # pyright: ignore[reportMissingTypeArgument, reportUnknownParameterType] # Litestar's guard
+    """The guard of every page: a session wherever the handler is not marked public, and proof for every change."""
+    request: Ask = connection  # pyright: ignore[reportAssignmentType, reportUnknownVariableType] # guards of HTTP handlers get the request
+    public = bool(handler.opt.get("public"))
+    cookie = request.cookies.get(SESSION_COOKIE, "")
+    session: BrowserSession | None = None
+    if cookie and not handler.opt.get("asset"):
+        session = await sessions.recognise(parts_of(request).database, cookie)
+    visitor = None if session is None else Visitor(session.actor, session.csrf, cookie)
+    request.scope["user"] = visitor
+    if request.method not in SAFE:
+        await _prove(request, visitor)
+    if visitor is None and not public:
+        raise Unauthenticated("Please sign in first.")
+
+
+async def _prove(request: Ask, visitor: Visitor | None) -> None:
+    site = request.headers.get("sec-fetch-site")
+    origin = request.headers.get("origin")
+    elsewhere = origin not in {None, "null"} and urlsplit(origin or "").netloc != request.headers.get("host")
+    if site in {"cross-site", "same-site"} or elsewhere:
+        raise NotAllowed("This was sent from another site, so nothing was changed.")
+    cookie = visitor.cookie if visitor else request.cookies.get(FORM_COOKIE, "")
+    given = request.headers.get("x-csrf-token") or (await form_of(request)).raw("csrf")
+    if not cookie or not sessions.csrf_matches(cookie, given):
+        raise NotAllowed(
+            "This page was open for too long, or was opened before you signed in. "
+            "Nothing was changed; reload the page and try again."
+        )
+
+
+def visitor_of(request: Ask) -> Visitor:
+    """Who looks at this page; raises Unauthenticated for nobody."""
+    visitor = maybe_visitor(request)
+    if visitor is None:
+        raise Unauthenticated("Please sign in first.")
+    return visitor
+
+
+def maybe_visitor(request: Ask) -> Visitor | None:
+    """Who looks at this page, if they are signed in."""
+    return request.scope.get("user")
+
+
+def session_cookie(request: Ask, value: str, seconds: int) -> Cookie:
+    """The cookie of a session; `seconds` 0 takes it away."""
+    return Cookie(
+        SESSION_COOKIE, value, max_age=seconds, path="/", httponly=True, samesite="lax", secure=is_https(request)
+    )
+
+
+def is_https(request: Ask) -> bool:
+    """Whether the browser reached us through an encrypted connection."""
+    return request.url.scheme == "https"
+
+
+def local_path(given: str, otherwise: str = "/") -> str:
+    """`given` when it is a path on this server, for going back; never another site."""
+    plain = given.startswith("/") and not given.startswith(("//", "/\\")) and "\\" not in given
+    return given if plain and given.isprintable() else otherwise
