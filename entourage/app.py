@@ -148,7 +148,9 @@ class Front:
         if not await parts.database.read(users.exist):
             code = random.token_hex(4)
             log.info(f"Nobody has an account yet: open {parts.settings.url}/setup and enter the code {code}")
-        self._pages = pages.build(parts.settings, parts.database, parts.secrets, parts.bus, parts.archive, code)
+        self._pages = pages.build(
+            parts.settings, parts.database, parts.secrets, parts.bus, parts.archive, setup_code=code
+        )
 
 
 def serve(settings: Settings, *, work: bool = True, ready: Callable[[], None] | None = None) -> None:
