@@ -162,7 +162,12 @@ class Archive:
 
 
 def _owner_name(tx: Tx, owner: int) -> str:
-    return users.get(tx, OPERATOR, owner).username if owner else "operator"
+    if not owner:
+        return OPERATOR.username
+    try:
+        return users.get(tx, OPERATOR, owner).username
+    except NotFound:
+        return f"user-{owner}"
 
 
 def _room_left(tx: Tx) -> None:
