@@ -10,6 +10,8 @@ from typing import Final
 
 from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
+from entourage.networks import sandbox
+
 THUMBNAIL = 320
 """The longer side of a thumbnail, in pixels."""
 
@@ -75,7 +77,7 @@ class Picture:
 @cache
 def photographs() -> Mapping[str, Photograph]:
     """The photographs, by name."""
-    told = tomllib.loads((files(__package__) / "photographs" / "CREDITS.toml").read_text("utf-8"))
+    told = tomllib.loads((files(sandbox) / "photographs" / "CREDITS.toml").read_text("utf-8"))
     return {name: Photograph(name=name, **about) for name, about in told.items()}
 
 
@@ -130,20 +132,24 @@ def smiley() -> bytes:
     for eye in (26, 54):
         draw.ellipse((eye, 28, eye + 9, 42), fill="#664500")
     draw.arc((20, 26, 67, 68), 20, 160, fill="#664500", width=6)
-    return _png(image.resize((22, 22), Image.Resampling.LANCZOS))
+    image.thumbnail((22, 22), Image.Resampling.LANCZOS)
+    return _png(image)
 
 
 @cache
 def banner(seed: int) -> bytes:
     """A coloured strip as people put it below what they write, 320 by 48 pixels."""
-    strip = Image.linear_gradient("L").rotate(90).resize((320, 48))
+    strip = Image.new("L", (320, 48))
+    draw = ImageDraw.Draw(strip)
+    for column in range(320):
+        draw.line((column, 0, column, 48), fill=column * 255 // 319)
     hue = seed * 83 % 256
     ends = (f"hsl({hue}, 40%, 35%)", f"hsl({(hue + 60) % 256}, 50%, 75%)")
     return _png(ImageOps.colorize(strip, *ends))
 
 
 def _open(name: str) -> Image.Image:
-    return Image.open(io.BytesIO((files(__package__) / "photographs" / f"{name}.jpg").read_bytes()))
+    return Image.open(io.BytesIO((files(sandbox) / "photographs" / f"{name}.jpg").read_bytes()))
 
 
 def _made(picture: Picture) -> Image.Image:
