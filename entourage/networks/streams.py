@@ -76,7 +76,7 @@ def _clear(folder: Path) -> None:
     folder.mkdir(parents=True)
 
 
-def _command(media: Media, folder: Path, limit: int | None) -> list[str]:
+def _command(media: Media, folder: Path) -> list[str]:
     best = f"bv*{ytdlp.PROTOCOLS}+ba{ytdlp.PROTOCOLS}/b{ytdlp.PROTOCOLS}" if _ffmpeg() else f"b{ytdlp.PROTOCOLS}"
     options = [
         *("--format", best),
@@ -93,8 +93,6 @@ def _command(media: Media, folder: Path, limit: int | None) -> list[str]:
     for name, value in media.headers.items():
         if name.lower() in {"referer", "user-agent"}:
             options += ["--add-headers", f"{name}:{value}"]
-    if limit is not None:
-        options += ["--max-filesize", str(limit)]
     return ytdlp.command(*options, "--", media.url)
 
 
@@ -102,7 +100,7 @@ async def _collect(media: Media, folder: Path, net: Net, on_progress: Progress |
     """Let yt-dlp fetch all pieces into `folder`."""
     done: dict[str, tuple[int, int | None]] = {}
     try:
-        async with aclosing(net.lines(_command(media, folder, limit), env=ytdlp.ENV)) as lines:
+        async with aclosing(net.lines(_command(media, folder), env=ytdlp.ENV)) as lines:
             async for line in lines:
                 if "does not pass filter" in line:
                     raise Refused(ytdlp.LIVE)
@@ -111,7 +109,7 @@ async def _collect(media: Media, folder: Path, net: Net, on_progress: Progress |
                     done[step.filename] = step.counted
                     if on_progress is not None:
                         on_progress(*_sum(done))
-                if "larger than max-filesize" in line or (limit is not None and _sum(done)[0] > limit):
+                if limit is not None and _sum(done)[0] > limit:
                     raise Refused(f"The video is larger than the {limit} bytes that are allowed; nothing was kept.")
     except ChildFailed as failure:
         if "Requested format is not available" in failure.stderr and not _ffmpeg():

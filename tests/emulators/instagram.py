@@ -83,7 +83,7 @@ class Instagram:
 
     # What is answered, by host and path
 
-    def answer(self, request: Request) -> Reply:
+    def answer(self, request: Request) -> Reply:  # noqa: PLR0911 - one return for each route
         if request.host == "static.cdninstagram.com":
             return Reply(self._script().encode(), "application/javascript")
         if request.host == "scontent.cdninstagram.com":
@@ -113,7 +113,9 @@ class Instagram:
         if user is None and name != "instagram":
             return Reply(b"<!DOCTYPE html><html><title>Page not found</title></html>", status=404)
         tokens = json.dumps({"l": _LSD, "f": _DTSG})
-        route = json.dumps({"params": {"username": name}, "profile_id": str(user.pk if user else 1)}, separators=(",", ":"))
+        route = json.dumps(
+            {"params": {"username": name}, "profile_id": str(user.pk if user else 1)}, separators=(",", ":")
+        )
         return Reply(
             (
                 "<!DOCTYPE html><html><head>"
@@ -134,7 +136,7 @@ class Instagram:
             return Reply(status=404)
         return Reply(picture(int(found[1]) % 9973, int(found[2]), int(found[3])), "image/jpeg")
 
-    def _graphql(self, request: Request) -> Reply:
+    def _graphql(self, request: Request) -> Reply:  # noqa: PLR0911 - one return for each query
         form = request.form
         if request.method != "POST" or form.get("lsd") != _LSD or form.get("fb_dtsg") != _DTSG:
             return _json({"errors": [{"message": "execution error", "severity": "CRITICAL"}], "data": None})
@@ -228,7 +230,11 @@ class Instagram:
         return wire
 
     def _wire_item(self, pk: int, kind: str, post: Post) -> dict[str, Any]:
-        sizes = [(post.width, post.height), (640, 640 * post.height // post.width), (320, 320 * post.height // post.width)]
+        sizes = [
+            (post.width, post.height),
+            (640, 640 * post.height // post.width),
+            (320, 320 * post.height // post.width),
+        ]
         candidates = [{"url": _picture_url(pk, w, h), "width": w, "height": h} for w, h in sizes if w <= post.width]
         item: dict[str, Any] = {
             "pk": str(pk),
@@ -251,7 +257,10 @@ class Instagram:
             for pk, kept in user.highlights.items():
                 posts = kept if reel_id == f"highlight:{pk}" else posts
             if posts and not user.private:
-                items = [{**self._wire_item(post.pk, post.items[0], post), "expiring_at": post.taken_at + 86400} for post in posts]
+                items = [
+                    {**self._wire_item(post.pk, post.items[0], post), "expiring_at": post.taken_at + 86400}
+                    for post in posts
+                ]
                 newest = max(post.taken_at for post in posts)
                 kind = "highlight_reel" if reel_id.startswith("highlight:") else "user_reel"
                 extra = {"seen": newest, "latest_reel_media": newest, "reel_type": kind, "title": "Kept"}

@@ -7,7 +7,7 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
-import pytest
+from conftest import absent
 from PIL import Image, ImageDraw
 
 
@@ -28,7 +28,11 @@ def picture(seed: int, width: int = 640, height: int = 480, form: str = "JPEG") 
 
 
 def ffmpeg() -> str:
-    return shutil.which("ffmpeg") or pytest.skip("needs ffmpeg")
+    found = shutil.which("ffmpeg")
+    if found is None:
+        absent("ffmpeg")
+        raise AssertionError  # `absent` never returns
+    return found
 
 
 def clip(folder: Path, seconds: int = 2) -> Path:
@@ -38,7 +42,20 @@ def clip(folder: Path, seconds: int = 2) -> Path:
         _run(
             *("-f", "lavfi", "-i", f"testsrc=duration={seconds}:size=320x240:rate=15"),
             *("-f", "lavfi", "-i", f"sine=frequency=440:duration={seconds}"),
-            *("-c:v", "libx264", "-preset", "ultrafast", "-g", "15", "-pix_fmt", "yuv420p", "-c:a", "aac", "-b:a", "64k"),
+            *(
+                "-c:v",
+                "libx264",
+                "-preset",
+                "ultrafast",
+                "-g",
+                "15",
+                "-pix_fmt",
+                "yuv420p",
+                "-c:a",
+                "aac",
+                "-b:a",
+                "64k",
+            ),
             *("-movflags", "+faststart", str(path)),
         )
     return path

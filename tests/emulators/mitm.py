@@ -1,4 +1,4 @@
-"""A loopback CONNECT proxy with a certificate authority of its own: real host names over real TLS, mapped to local ports.
+"""A loopback CONNECT proxy with its own certificate authority: real host names over real TLS, led to local ports.
 
 Whatever host is not mapped is refused with 403, so a client that strays is seen in `refused` and gets nowhere.
 """
@@ -94,7 +94,9 @@ class Mitm:
                 else:
                     # One request a connection: the next one may be for another host.
                     path = parts._replace(scheme="", netloc="").geturl() or "/"
-                    server.sendall(f"{verb} {path} HTTP/1.1\r\nConnection: close\r\n".encode() + _without_connection(rest))
+                    server.sendall(
+                        f"{verb} {path} HTTP/1.1\r\nConnection: close\r\n".encode() + _without_connection(rest)
+                    )
                     self._join(client, server)
 
     def _context(self, host: str) -> ssl.SSLContext:

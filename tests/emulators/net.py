@@ -1,4 +1,4 @@
-"""A `Net` for tests: httpx and the product's child processes, both through the loopback proxy of `mitm` and nowhere else."""
+"""A `Net` for tests: httpx and the product's child processes, both through the proxy of `mitm` and nowhere else."""
 
 import contextlib
 import ssl
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-
 from emulators.mitm import Mitm
+
 from entourage.kernel import children
 from entourage.kernel.errors import Gone, Refused, Throttled, Unreachable
 
@@ -64,7 +64,9 @@ class LoopNet:
 
     async def lines(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> AsyncGenerator[str]:
         self.started.append(argv)
-        told = children.lines(argv, proxy_url=self.mitm.url, scratch=self.scratch, env={**(env or {}), **self.mitm.trust})
+        told = children.lines(
+            argv, proxy_url=self.mitm.url, scratch=self.scratch, env={**(env or {}), **self.mitm.trust}
+        )
         async with contextlib.aclosing(told):
             async for line in told:
                 yield line
@@ -72,9 +74,9 @@ class LoopNet:
 
 def _check(answer: httpx.Response) -> None:
     status = answer.status_code
-    if status == httpx.codes.TOO_MANY_REQUESTS:
+    if status == 429:
         raise Throttled("Asked to wait.", float(answer.headers.get("retry-after", 0)) or None)
-    if status >= httpx.codes.INTERNAL_SERVER_ERROR:
+    if status >= 500:
         raise Unreachable(f"The server answered {status}.")
-    if status >= httpx.codes.BAD_REQUEST:
+    if status >= 400:
         raise Gone(f"The server answered {status}.")

@@ -1,8 +1,8 @@
 """An emulator of www.tiktok.com and its file servers: pages with their data inside, lists by time, videos, photo posts.
 
-The file server wants the referrer and the cookie that the site handed out, as the real one does. Private, missing and
-region-locked accounts, the log-in wall and the waiting page (a small proof of work) are there on demand. It is ours: it proves shapes, paging, errors and state, not
-what the real one does today; the clients that judge it are not ours.
+The file server wants the referrer and the cookie that the site handed out, as the real one does. Private and missing
+accounts, the log-in wall and the waiting page (a small proof of work) are there on demand. It is ours: it proves
+shapes, paging, errors and state, not what the real one does today; the clients that judge it are not ours.
 """
 
 import base64
@@ -53,7 +53,7 @@ class User:
 
 
 class TikTok:
-    """The state of the network; `site` serves it. `waiting_page` makes profile and video pages ask for a proof of work."""
+    """The state of the network; `site` serves it. With `waiting_page`, pages ask for a proof of work first."""
 
     def __init__(self, folder: Path) -> None:
         self.users: dict[str, User] = {}
@@ -65,12 +65,16 @@ class TikTok:
         self.users[user.name] = user
         return user
 
-    def answer(self, request: Request) -> Reply:
+    def answer(self, request: Request) -> Reply:  # noqa: PLR0911 - one return for each route
         if request.host == "v16-webapp-prime.tiktok.com":
             return self._video(request)
         if request.host == "p16-sign.tiktokcdn.com":
             found = re.fullmatch(r"/obj/(\d+)_(\d+)~tplv\.(?:jpeg|webp)", request.path)
-            return Reply(picture(int(found[1]) % 9973 + int(found[2]), 720, 960), "image/jpeg") if found else Reply(status=404)
+            return (
+                Reply(picture(int(found[1]) % 9973 + int(found[2]), 720, 960), "image/jpeg")
+                if found
+                else Reply(status=404)
+            )
         if request.path in {"/api/creator/item_list/", "/api/post/item_list/"}:
             return self._list(request)
         if request.path == "/login":
@@ -84,7 +88,9 @@ class TikTok:
         return Reply(b"<!DOCTYPE html><html><title>TikTok</title></html>", status=404)
 
     def _video(self, request: Request) -> Reply:
-        allowed = request.cookies.get(_CHAIN) and request.headers.get("referer", "").startswith("https://www.tiktok.com/")
+        allowed = request.cookies.get(_CHAIN) and request.headers.get("referer", "").startswith(
+            "https://www.tiktok.com/"
+        )
         if not allowed or not request.path.startswith("/video/"):
             return Reply(b"Access Denied", "text/plain", 403)
         return Reply(clip(self._folder).read_bytes(), "video/mp4")
@@ -113,7 +119,9 @@ class TikTok:
                 if post.id == number:
                     if user.private:
                         return _page("webapp.video-detail", {"statusCode": 10222, "statusMsg": "private account"})
-                    return _page("webapp.video-detail", {"statusCode": 0, "itemInfo": {"itemStruct": _wire(user, post)}})
+                    return _page(
+                        "webapp.video-detail", {"statusCode": 0, "itemInfo": {"itemStruct": _wire(user, post)}}
+                    )
         return _page("webapp.video-detail", {"statusCode": 10204, "statusMsg": "item doesn't exist"})
 
     def _list(self, request: Request) -> Reply:
@@ -197,5 +205,6 @@ def _waiting_page() -> bytes:
     packed = base64.b64encode(json.dumps(task).encode()).decode().rstrip("=")
     return (
         f'<!DOCTYPE html><html>Please wait...<p id="cs" class="{packed}"></p>'
-        '<p id="wci" class="_wafchallengeid"></p><p id="rci" class="waforiginalreid"></p><p id="rs" class="abc"></p></html>'
+        '<p id="wci" class="_wafchallengeid"></p><p id="rci" class="waforiginalreid"></p>'
+        '<p id="rs" class="abc"></p></html>'
     ).encode()
