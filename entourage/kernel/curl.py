@@ -318,6 +318,7 @@ class _Handle:
             (pycurl.NETRC, pycurl.NETRC_IGNORED),
             (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
             (pycurl.FOLLOWLOCATION, 0),
+            (pycurl.BUFFERSIZE, _BUFFER),
             (pycurl.TCP_NODELAY, 1),
             (pycurl.OPENSOCKETFUNCTION, self._socket),
             (pycurl.HEADERFUNCTION, self._lines.append),
@@ -342,8 +343,6 @@ class _Handle:
             curl.setopt(pycurl.LOW_SPEED_TIME, max(1, int(pace.patience)))
             curl.setopt(pycurl.TIMEOUT_MS, int(pace.total * 1000))
             curl.setopt(pycurl.MAX_RECV_SPEED_LARGE, pace.rate)
-            # In steps of about a tenth of a second: libcurl waits between buffers, not within one.
-            curl.setopt(pycurl.BUFFERSIZE, min(_BUFFER, max(1024, pace.rate // 10)) if pace.rate else _BUFFER)
             self._pace = pace
 
     def open(self) -> None:

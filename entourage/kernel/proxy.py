@@ -30,7 +30,7 @@ _HOP_BY_HOP = frozenset({"connection", "keep-alive", "proxy-authorization", "pro
 class Grant:
     """One child's right to use the proxy, and what it did with it."""
 
-    url: str
+    url: str = field(repr=False)
     limit: int | None = None
     """The most bytes it may receive."""
     received: int = 0
@@ -251,6 +251,7 @@ async def _reply(world: asyncio.StreamReader, writer: asyncio.StreamWriter, gran
     while _INTERIM.match(head):
         async with asyncio.timeout(_SILENCE):
             head = await world.readuntil(b"\r\n\r\n")
+    grant.received += len(head)
     first, *lines = head.split(b"\r\n")
     kept = [line for line in lines if line and line.partition(b":")[0].strip().lower() not in _CONNECTION]
     writer.write(b"\r\n".join([first, *kept, b"Connection: close", b"", b""]))
