@@ -92,7 +92,7 @@ class Among(sa.ColumnElement[bool]):
 
 
 class _List(sa.types.TypeDecorator[Any]):
-    impl = sa.Text
+    impl = sa.types.NullType  # renders no cast of its own
     cache_ok = True
 
     def __init__(self, *, numeric: bool) -> None:
@@ -100,7 +100,8 @@ class _List(sa.types.TypeDecorator[Any]):
         self.numeric = numeric
 
     def process_bind_param(self, value: Iterable[Any] | None, dialect: sa.Dialect) -> Any:
-        return msgspec.json.encode(list(value or ())).decode()
+        values = list(value or ())
+        return values if dialect.name == "postgresql" else msgspec.json.encode(values).decode()
 
 
 @compiles(Among)
@@ -109,7 +110,7 @@ def _compile_among(element: Among, compiler: SQLCompiler, **kw: Any) -> str:  # 
     if compiler.dialect.name == "sqlite":
         return f"{column} IN (SELECT value FROM json_each({values}))"
     cast_to = "bigint" if cast("_List", element.values.type).numeric else "text"
-    return f"{column} IN (SELECT value::{cast_to} FROM json_array_elements_text(CAST({values} AS json)))"
+    return f"{column} = ANY(CAST({values} AS {cast_to}[]))"
 
 
 def among(column: Any, name: str) -> Among:

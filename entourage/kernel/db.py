@@ -115,6 +115,7 @@ class Tx:
         self.now = clock()
         self.clock = clock
         self.writes = writes
+        self.dialect = compiler.dialect.name
         self.bells: set[str] = set()
         self._after: list[Callable[[], None]] = []
 

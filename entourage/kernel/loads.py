@@ -36,6 +36,10 @@ class Load:
         self.running += 1
         self.changed = True
 
+    def is_due(self, now: datetime) -> bool:
+        """Whether its parked lines deserve a look now."""
+        return self.wake_at is not None and self.wake_at <= now
+
     def park(self, until: datetime | None) -> None:
         """A line hangs under the lane until then at the latest."""
         self.parked += 1
@@ -62,9 +66,6 @@ _due = (
     .order_by(lane_loads.c.wake_at)
     .limit(sa.bindparam("most"))
 )
-_next = sa.select(sa.func.min(lane_loads.c.wake_at, type_=lane_loads.c.wake_at.type)).where(
-    sa.text("wake_at IS NOT NULL")
-)
 _insert = upsert(lane_loads)
 _save = _insert.on_conflict_do_update(
     index_elements=["lane"],
@@ -84,6 +85,7 @@ class Loads:
     def __init__(self, tx: Tx) -> None:
         self._tx = tx
         self._found: dict[str, Load] = {}
+        self._read_due = False
 
     def of(self, lanes: Iterable[str]) -> list[Load]:
         """The loads of some lanes."""
@@ -97,16 +99,13 @@ class Loads:
 
     def due(self, most: int) -> list[Load]:
         """The loads whose parked lines deserve a look now."""
-        self.save()
-        rows = self._tx.all(_due, now=self._tx.now, most=most)
-        for row in rows:
-            self._found.setdefault(row[0], Load(*row))
-        return [self._found[row[0]] for row in rows]
-
-    def next(self) -> datetime | None:
-        """When the next parked line deserves a look."""
-        self.save()
-        return self._tx.value(_next)
+        now = self._tx.now
+        if not self._read_due:
+            rows = self._tx.all(_due, now=now, most=most)
+            self._read_due = len(rows) < most
+            for row in rows:
+                self._found.setdefault(row[0], Load(*row))
+        return [load for load in self._found.values() if load.is_due(now)]
 
     def parked(self, lane: str, most: int) -> list[int]:
         """The first lines parked under a lane, best first."""
