@@ -11,6 +11,7 @@ from entourage.kernel.errors import Damaged
 _BOX_PARENTS = {b"moov", b"trak", b"mdia", b"edts", b"moof", b"traf"}
 _MOST_BOXES = 200_000
 _MOST_ELEMENTS = 200_000
+_MOST_KINDS = 100
 _UNKNOWN_SIZE = 0xFFFF_FFFF
 _TS_PACKETS_CHECKED = 64
 
@@ -228,7 +229,24 @@ def riff(file: BinaryIO) -> Facts:
     size = struct.unpack("<I", head[4:8])[0]
     if size not in {0, _UNKNOWN_SIZE} and size + 8 > _size(file):
         raise _cut(head[8:12].decode("ascii", "replace").strip())
+    needed = {b"AVI ": b"movi", b"WAVE": b"data"}.get(head[8:12])
+    if needed is not None and needed not in _chunks(file):
+        raise Damaged("The recording has no content; it is cut or broken.")
     return Facts(video=head[8:12] == b"AVI ", audio=head[8:12] == b"WAVE")
+
+
+def _chunks(file: BinaryIO) -> set[bytes]:
+    """The kinds of the chunks (and lists) inside the outermost one."""
+    end, position, kinds = _size(file), 12, set[bytes]()
+    while position < end and len(kinds) < _MOST_KINDS:
+        file.seek(position)
+        head = file.read(12)
+        if len(head) < 8:  # noqa: PLR2004 - kind and size
+            break
+        kinds.add(head[8:12] if head[:4] == b"LIST" else head[:4])
+        size = struct.unpack("<I", head[4:8])[0]
+        position += 8 + size + (size & 1)
+    return kinds
 
 
 def transport_stream(file: BinaryIO) -> Facts:
