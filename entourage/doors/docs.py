@@ -57,14 +57,19 @@ def render(document: dict[str, Any], path: str) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_PAGE), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["pretty"] = _pretty
-    environment.filters["kind"] = functools.partial(_kind, document["components"]["schemas"])
-    environment.filters["fields"] = functools.partial(_fields, document["components"]["schemas"])
+    schemas: dict[str, Any] = document["components"]["schemas"]
     groups: dict[str, list[tuple[str, str, dict[str, Any]]]] = {}
     for where, methods in document["paths"].items():
         for method, operation in methods.items():
             groups.setdefault(operation["tags"][0], []).append((method.upper(), where, operation))
-    return environment.get_template("page.html").render(document=document, groups=groups, path=path)
+    return environment.get_template("page.html").render(
+        document=document,
+        groups=groups,
+        path=path,
+        pretty=_pretty,
+        kind=functools.partial(_kind, schemas),
+        fields=functools.partial(_fields, schemas),
+    )
 
 
 def _pretty(value: object) -> str:
@@ -85,9 +90,15 @@ def _kind(schemas: dict[str, Any], schema: dict[str, Any]) -> str:
         return "one of " + ", ".join("null" if choice is None else str(choice) for choice in schema["enum"])
     if "$ref" in schema:
         return "object"
-    kind = schema.get("type", "anything")
-    word = {"integer": "whole number", "string": "text", "boolean": "true or false", "array": "list", "null": "null"}
-    text = {"date": "date", "date-time": "time"}.get(schema.get("format", ""), word.get(kind, kind))
+    kind: str = schema.get("type", "anything")
+    word: dict[str, str] = {
+        "integer": "whole number",
+        "string": "text",
+        "boolean": "true or false",
+        "array": "list",
+        "null": "null",
+    }
+    text: str = {"date": "date", "date-time": "time"}.get(str(schema.get("format")), word.get(kind, kind))
     if kind == "array" and schema.get("items"):
         text += f" of: {_kind(schemas, schema['items'])}"
     if kind == "integer" and "minimum" in schema:

@@ -150,7 +150,7 @@ class Turnstile:
         """Count one request."""
         if actor is not None:
             return self._limiter.count(actor.user_id, self._settings.user_rate, now.timestamp())
-        peer = scope.get("client")
+        peer = scope["client"]
         forwarded = headers.get(b"x-forwarded-for")
         address = client_address(
             peer[0] if peer else "", forwarded.decode("latin-1") if forwarded else None, self._proxies
@@ -208,7 +208,7 @@ class Door:
     async def _visit(self, scope: HTTPScope, request_id: str) -> Visit:
         house = self._house
         now = house.database.clock()
-        headers = dict(cast("Iterable[tuple[bytes, bytes]]", scope["headers"]))
+        headers = dict(scope["headers"])
         known: Actor | None = None
         refused: EntourageError | None = None
         token: str | None = None
@@ -339,8 +339,10 @@ def application(house: House, handlers: Iterable[Any]) -> Litestar:
 
 def allowed(methods: str) -> str:
     """The methods that an address answers to; GET brings HEAD with it."""
-    names = {name.strip() for name in methods.split(",") if name.strip()}
-    return ", ".join(sorted(names | ({"HEAD"} if "GET" in names else set()) | {"OPTIONS"}))
+    names = {name.strip() for name in methods.split(",") if name.strip()} | {"OPTIONS"}
+    if "GET" in names:
+        names.add("HEAD")
+    return ", ".join(sorted(names))
 
 
 def is_ours(error: Exception) -> bool:
