@@ -125,10 +125,11 @@ def _furnish(tx: Tx, password: PasswordHash, running: Sandbox, *, forgotten: boo
             _let_in(tx, password)
         return False
     actor = users.set_up(tx, USER, password).actor
-    short, long, _, growing = running.threads
+    short, long, _, growing, gap = running.threads
     queue.add(tx, actor, Wish(url=short.url, source=FORUM, priority=1))
     queue.add(tx, actor, Wish(url=running.galleries[0].url, source=FORUM, priority=3))
     queue.add(tx, actor, Wish(url=long.url, source=FORUM))
+    queue.add(tx, actor, Wish(url=gap.url, source=FORUM, priority=2))
     watched = schedules.monitor(
         tx,
         actor,
@@ -165,7 +166,7 @@ def welcome(ready: Ready) -> str:
         f"  User      {USER}",
         f"  Password  {ready.memory.password}   (unless you changed it)",
         "",
-        "  Two threads and a gallery are under way, and one thread is looked at every two minutes for new posts."
+        "  Some threads and a gallery are under way; one thread is looked at every two minutes for new posts."
         if ready.is_new
         else "  What was not finished goes on by itself.",
         "  To try: add one of these addresses and watch it come in; kill the server in the middle, start it again.",

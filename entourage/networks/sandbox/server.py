@@ -36,7 +36,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """A running sandbox. Its threads are, in order: a short one, a long one, one more, and one that grows."""
+    """A running sandbox. Its threads: a short one, a long one, one more, one that grows, one with a gap."""
 
     url: str
     port: int

@@ -121,7 +121,9 @@ class Plan:
     grows: bool = False
     films: Sequence[str] = ()
     stumbles: bool = False
-    """Whether one picture fails at the first try and another is not there at all."""
+    """Whether one picture fails at the first try."""
+    loses: bool = False
+    """Whether the last post shows a picture that is not there."""
 
 
 PLANS = (
@@ -130,7 +132,7 @@ PLANS = (
         102,
         "last-year-in-pictures",
         "Last year in pictures",
-        "six pages, pictures and two films; one picture fails at first, one is missing",
+        "six pages with pictures and two films; one picture comes at the second try only",
         60,
         films=FILMS,
         stumbles=True,
@@ -216,7 +218,7 @@ def _posts(plan: Plan, chance: random.Random, deck: Iterator[Picture], opened: d
                 shown=shown,
                 smiles=chance.random() < 0.3,  # noqa: PLR2004
                 film=films.get(number),
-                loses=plan.stumbles and number == plan.posts * 2 // 3,
+                loses=plan.loses and number == plan.posts,
                 quoted=quoted,
             )
         )
