@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import select
 import socket
@@ -21,6 +22,7 @@ from entourage.kernel.answers import error_of_transfer, headers_of
 from entourage.kernel.egress import Gate
 from entourage.kernel.errors import Unreachable
 
+_log = logging.getLogger(__name__)
 _BUFFER = 512 * 1024
 _IDLE_HANDLES = 64
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
@@ -72,6 +74,7 @@ class Exchange:
 
     __slots__ = (
         "cancelled",
+        "contacted",
         "failure",
         "future",
         "headers",
@@ -96,6 +99,7 @@ class Exchange:
         self.headers: Mapping[str, str] = _NO_HEADERS
         self.opened = False
         self.cancelled = False
+        self.contacted = False
         self.failure: BaseException | None = None
         self.refusals: list[str] = []
         self.future: asyncio.Future[None] | None = None
@@ -188,31 +192,38 @@ class Curl:
     # The thread ----------------------------------------------------------------------------------------------------
 
     def _work(self) -> None:
-        multi, poll = self._multi, self._poll
-        multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
-        multi.setopt(pycurl.M_TIMERFUNCTION, self._time)
-        multi.setopt(pycurl.M_MAXCONNECTS, _IDLE_HANDLES)
-        poll.register(self._wake_in, select.POLLIN)
-        while not self._closing:
-            wait = None if self._deadline is None else max(0.0, (self._deadline - monotonic()) * 1000)
-            for fd, mask in poll.poll(wait):
-                if fd == self._wake_in:
-                    self._take()
-                else:
-                    multi.socket_action(fd, _bits(mask))
-            if self._deadline is not None and self._deadline <= monotonic():
-                self._deadline = None
-                multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
-            while self._lent:
-                self._lent.pop().close()  # pycurl works on a duplicate
-            self._reap()
-            self._tell()
-        for exchange in [*self._running, *self._todo]:
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
+        self._multi.setopt(pycurl.M_TIMERFUNCTION, self._time)
+        self._multi.setopt(pycurl.M_MAXCONNECTS, _IDLE_HANDLES)
+        self._poll.register(self._wake_in, select.POLLIN)
+        try:
+            while not self._closing:
+                self._turn()
+        except Exception:  # noqa: BLE001 - logged with its trace below, and everybody who waits is told
+            _log.exception("The transfer thread ended; nothing is fetched until the server is started again.")
+            self._closing = True
+        for exchange in [*self._running, *self._todo, *self._unwanted]:
             self._end(exchange, Unreachable("We are shutting down; what came so far is kept."))
         self._tell()
         for handle in self._handles.values():
             handle.curl.close()
-        multi.close()
+        self._multi.close()
+
+    def _turn(self) -> None:
+        """Waits until there is something to do, and does it. Idle, it waits without an end."""
+        wait = None if self._deadline is None else max(0.0, (self._deadline - monotonic()) * 1000)
+        for fd, mask in self._poll.poll(wait):
+            if fd == self._wake_in:
+                self._take()
+            else:
+                self._multi.socket_action(fd, _bits(mask))
+        if self._deadline is not None and self._deadline <= monotonic():
+            self._deadline = None
+            self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+        while self._lent:
+            self._lent.pop().close()  # pycurl works on a duplicate
+        self._reap()
+        self._tell()
 
     def _take(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -267,7 +278,8 @@ class Curl:
         failure = exchange.failure
         if failure is None:
             if code:
-                failure = error_of_transfer(code, message, exchange.shown, exchange.refusals)
+                refusals = [] if exchange.contacted else exchange.refusals
+                failure = error_of_transfer(code, message, exchange.shown, refusals)
             try:
                 handle.open()  # an answer without a body has not been shown to its sink yet
             except Exception as error:  # noqa: BLE001 - whatever a sink raises belongs to whoever waits
@@ -379,6 +391,8 @@ class _Handle:
         except OSError:
             return pycurl.SOCKET_BAD
         self._lent.append(opened)
+        if self.exchange is not None:
+            self.exchange.contacted = True
         return opened
 
 
