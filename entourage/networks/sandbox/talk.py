@@ -146,6 +146,7 @@ PLANS = (
         6,
         grows=True,
     ),
+    Plan(105, "one-of-these-went-missing", "One of these went missing", "a picture in it is not there", 4, loses=True),
 )
 
 
