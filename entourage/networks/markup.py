@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from urllib.parse import urldefrag, urljoin, urlsplit
+from itertools import islice
+from urllib.parse import urljoin, urlsplit
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -15,6 +16,8 @@ from entourage.networks.names import suffix_of
 MOST = 5_000
 """No page is taken to show more than this; what comes after is left out."""
 
+_MOST_LOOKED_AT = 50_000
+
 _SMALL = 64
 """A declared side of at most so many pixels makes a picture an icon, an avatar or a tracking pixel."""
 _LARGE = 200
@@ -23,6 +26,10 @@ _LARGE = 200
 _FULL = ("data-full", "data-full-src", "data-fullsize", "data-orig-file", "data-large_image", "data-zoom-image")
 _LAZY = ("data-src", "data-lazy-src", "data-original", "data-lazy", "data-echo", "data-hi-res-src")
 _LAZY_SETS = ("srcset", "data-srcset", "data-lazy-srcset")
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_BREAKS = re.compile(r"[\t\r\n]")
+_LINK = re.compile(r"[^\s,]\S*")
 
 _PERSON = {"avatar", "avatars", "gravatar", "userpic", "profilepic"}
 _NOISE = (
@@ -81,9 +88,11 @@ def read(html: str | bytes, url: str) -> Reading:
     for shown in _walk(tree, base):
         if shown.thumbnail:
             thumbnails.add(shown.thumbnail)
-        if shown.url not in seen and len(seen) < MOST:
+        if shown.url not in seen:
             seen.add(shown.url)
             reading.shown.append(shown)
+        if len(seen) == MOST:
+            break
     linked = {shown.url for shown in reading.shown if shown.thumbnail}
     reading.shown = [s for s in reading.shown if s.url in linked or s.url not in thumbnails]
     return reading
@@ -96,10 +105,12 @@ def _base(tree: LexborHTMLParser, url: str) -> str:
 
 def _absolute(base: str, link: str | None) -> str | None:
     """`link` as an absolute address without fragment, or None for whatever is not http(s)."""
-    if not link or not (link := link.strip()):
+    link = (link or "").strip().partition("#")[0]
+    scheme = _SCHEME.match(link)
+    if not link or (scheme and scheme[0].lower() not in {"http:", "https:"}):
         return None
     try:
-        url = urldefrag(urljoin(base, re.sub(r"[\t\r\n]", "", link).replace(" ", "%20"))).url
+        url = urljoin(base, _BREAKS.sub("", link).replace(" ", "%20"))
         parts = urlsplit(url)
         _ = parts.port
     except ValueError:
@@ -120,7 +131,7 @@ def _read_meta(tree: LexborHTMLParser, base: str, reading: Reading) -> None:
 
 
 def _walk(tree: LexborHTMLParser, base: str) -> Iterator[Shown]:
-    for node in tree.css("a[href], img, video, audio"):
+    for node in islice(tree.css("a[href], img, video, audio"), _MOST_LOOKED_AT):
         match node.tag:
             case "a":
                 yield from _linked(node, base)
@@ -185,25 +196,29 @@ def _source(node: LexborNode, base: str) -> str | None:
     for name in _FULL:
         if url := _absolute(base, attributes.get(name)):
             return url
-    plain = next((url for name in _LAZY if (url := _absolute(base, attributes.get(name)))), None)
-    plain = plain or _absolute(base, attributes.get("src"))
     sets = [attributes.get(name) for name in _LAZY_SETS]
     parent = node.parent
     if parent is not None and parent.tag == "picture":
         sets += [source.attributes.get(name) for source in parent.css("source") for name in _LAZY_SETS]
-    best, best_url = 1.0, plain
-    for size, link in (one for text in sets if text for one in _candidates(text)):
-        url = _absolute(base, link)
-        if url and (size > best or best_url is None):
-            best, best_url = size, url
-    return best_url
+    plain = [(1.0, link) for name in (*_LAZY, "src") if (link := attributes.get(name))]
+    named = [*plain, *(one for text in sets if text for one in _candidates(text))]
+    # Sorting is stable: of versions of one size, the first counts, and the plain one before those of a set.
+    ordered = sorted(named, key=lambda one: -one[0])
+    return next((url for _, link in ordered if (url := _absolute(base, link))), None)
 
 
 def _candidates(srcset: str) -> Iterator[tuple[float, str]]:
     """The (size, link) pairs of a srcset; widths and densities share a scale on which 1 is the plain picture."""
-    for found in re.finditer(r"\s*,*\s*(\S*[^\s,])(?:\s+([^,]*))?", srcset):
-        sizes = [_descriptor(word) for word in (found[2] or "").split()]
-        yield max(sizes, default=1.0), found[1]
+    at = 0
+    while found := _LINK.search(srcset, at):
+        link, at = found[0], found.end()
+        if link.endswith(","):
+            yield 1.0, link.rstrip(",")
+            continue
+        end = srcset.find(",", at)
+        end = len(srcset) if end < 0 else end
+        yield max((_descriptor(word) for word in srcset[at:end].split()), default=1.0), link
+        at = end
 
 
 def _descriptor(word: str) -> float:

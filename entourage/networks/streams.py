@@ -18,7 +18,7 @@ import msgspec
 
 from entourage.kernel.errors import ChildFailed, Damaged, Gone, Refused, Unreachable
 from entourage.networks import ytdlp
-from entourage.networks.content import look
+from entourage.networks.content import Form, look
 from entourage.networks.model import Media, Net
 
 Progress = Callable[[int, int | None], None]
@@ -161,8 +161,12 @@ async def _join(pieces: Sequence[Path], folder: Path) -> Path:
 
 
 def _container(path: Path) -> str:
+    """The usual extension of what a file is by its first bytes; Damaged for a page or another playlist."""
     with path.open("rb") as file:
-        return look(file.read(_HEAD)).extension
+        content = look(file.read(_HEAD))
+    if content.form is not Form.FILE:
+        raise Damaged("What came is a page or another playlist, not a video; it was thrown away.")
+    return content.extension
 
 
 async def _run(argv: Sequence[str], folder: Path) -> None:

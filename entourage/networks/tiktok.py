@@ -95,10 +95,14 @@ async def expand(target: Target, net: Net) -> AsyncGenerator[Found]:
                 if bounds.passed:
                     break
                 continue
-            async for media in _files(entry, target, net):
-                if left is not None and (left := left - 1) < 0:
-                    return
-                yield media
+            try:
+                async for media in _files(entry, target, net):
+                    if left is not None and (left := left - 1) < 0:
+                        return
+                    yield media
+            except Gone:
+                if single:
+                    raise
             newest = max(newest, post)
     if not seen:
         raise Gone("No videos or photos could be seen there: the profile may be private, or it has none.")

@@ -126,6 +126,7 @@ def test_the_full_size_behind_a_thumbnail_is_preferred() -> None:
 def test_the_largest_of_several_versions_is_taken() -> None:
     assert urls('<img src="s.jpg" srcset="s.jpg 320w, m.jpg 800w, l.jpg 1600w">') == ["trips/l.jpg"]
     assert urls('<img src="one.jpg" srcset="one.jpg, two.jpg 2x">') == ["trips/two.jpg"]
+    assert urls('<img srcset=",a,b.jpg 1x , c,d.jpg 3x,e.jpg 2x">') == ["trips/c,d.jpg"]
     picture_element = '<picture><source srcset="a.webp 500w, b.webp 2000w"><img src="c.jpg"></picture>'
     assert urls(picture_element) == ["trips/b.webp"]
     assert urls('<picture><source srcset="a.webp"><img src="c.jpg"></picture>') == ["trips/c.jpg"]
@@ -255,6 +256,20 @@ def test_a_redirect_to_a_file_of_this_machine_is_refused(pages: Pages, expand: E
 
 def test_a_page_with_a_hundred_thousand_pictures_is_cut() -> None:
     assert len(markup.read("".join(f"<img src={n}.jpg>" for n in range(100_000)), PAGE).shown) == markup.MOST
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        '<img srcset="' + "," * 1_000_000 + '">',
+        '<img srcset="' + "a " * 500_000 + '">',
+        '<img style="' + "; " * 500_000 + '" src=1.svg>',
+        '<img src="data:image/png;base64,' + "A" * 5_000_000 + '">',
+        '<img class="' + "-" * 1_000_000 + '" src="' + "/" * 1_000_000 + '.svg">',
+    ],
+)
+def test_markup_made_to_stall_a_reader_is_read_at_once(hostile: str) -> None:
+    assert len(urls(hostile)) <= 1
 
 
 def test_absurdly_nested_markup_is_refused() -> None:
