@@ -10,7 +10,7 @@ from entourage.kernel import decoding
 from entourage.kernel.answers import content_range, length_of
 from entourage.kernel.curl import Enough, Exchange
 from entourage.kernel.decoding import Decoder, decoder_for
-from entourage.kernel.errors import Damaged, Gone, Refused
+from entourage.kernel.errors import Damaged, Gone, Refused, StorageFull
 from entourage.kernel.parts import PartFile, Validators, validators
 
 Progress = Callable[[int, int | None], None]
@@ -214,18 +214,15 @@ class Landing:
         if not self._taking or file is None or known is None:
             return
         self._taking, self._file = False, None
-        if failure is None:
-            try:
+        try:
+            if failure is None:
+                file.flush()
                 self._check(file)
-            except Damaged:
-                file.discard()
-                raise
-            self._complete(file, known, file.size)
-            file.close(whole=True)
-        elif isinstance(failure, (Refused, Damaged)):
-            file.discard()
-        else:
-            file.close(whole=False)
+                self._complete(file, known, file.size)
+        except BaseException as error:
+            _put_down(file, error)
+            raise
+        _put_down(file, failure)
 
     def _check(self, file: PartFile) -> None:
         _check_length(self._came, self._coming)
@@ -243,6 +240,18 @@ class Landing:
         if self._file is not None:
             self._file.close(whole=False)
             self._file = None
+
+
+def _put_down(file: PartFile, failure: BaseException | None) -> None:
+    """Lets go of a part: deleted where it cannot be trusted, else left for a resume or an adoption."""
+    if isinstance(failure, (Refused, Damaged)):
+        file.discard()
+        return
+    try:
+        file.close(whole=failure is None)
+    except StorageFull:
+        if failure is None:
+            raise  # otherwise there is something worse to tell
 
 
 def _check_length(came: int, promised: int | None) -> None:

@@ -19,6 +19,7 @@ from entourage.kernel.answers import ContentRange, content_range, moment
 from entourage.kernel.errors import Conflict, StorageFull
 
 _CHUNK = 1 << 20
+_HOLD = 256 << 10
 _BETWEEN_NOTES = 1.0
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _STRONG_AFTER = timedelta(seconds=60)
@@ -99,6 +100,8 @@ class PartFile:
         self.path = path
         self.size = 0
         self.hash = hashlib.sha256()
+        self._held: list[bytes] = []
+        self._holding = 0
         self._validators: Validators | None = None
         self._noted = False
         self._note_at = 0.0
@@ -111,6 +114,8 @@ class PartFile:
     def begin(self, known: Validators | None) -> None:
         """Starts over from nothing; `known` are the validators to resume with later, if that is possible."""
         _forget(self.path)
+        self._held.clear()
+        self._holding = 0
         with storage_errors():
             self._file.truncate(0)
             if self.size:
@@ -128,23 +133,37 @@ class PartFile:
         self._validators, self._noted = known, True
 
     def write(self, chunk: bytes) -> None:
-        """Appends `chunk`; raises StorageFull when there is no room for it."""
+        """Appends `chunk`; raises StorageFull when there is no room. Small chunks are put together before they go."""
+        self._held.append(chunk)
+        self.size += len(chunk)
+        self._holding += len(chunk)
+        if self._holding >= _HOLD:
+            self.flush()
         if self._validators is not None and monotonic() >= self._note_at:
             self.note()
+
+    def flush(self) -> None:
+        """Writes and hashes what is held back; what finds no room is not counted in `size`."""
+        if not self._held:
+            return
+        held = self._held[0] if len(self._held) == 1 else b"".join(self._held)
+        self._held.clear()
+        self._holding, self.size = 0, self.size - len(held)
         try:
-            written = self._file.write(chunk)
-            while written < len(chunk):
-                written += self._file.write(memoryview(chunk)[written:])
+            written = self._file.write(held)
+            while written < len(held):
+                written += self._file.write(memoryview(held)[written:])
         except OSError as error:
             raise _worded(error) from error
-        self.hash.update(chunk)
-        self.size += len(chunk)
+        self.hash.update(held)
+        self.size += len(held)
 
     def note(self) -> None:
         """Writes down what is here, if it can be resumed. A failure costs only the resume."""
         known = self._validators
         if known is None or not self.size:
             return
+        self.flush()
         self._note_at = monotonic() + _BETWEEN_NOTES
         text = json.dumps({**asdict(known), "bytes": self.size, "sha256": self.hash.hexdigest()})
         beside = note_path(self.path)
@@ -159,9 +178,12 @@ class PartFile:
 
     def close(self, *, whole: bool) -> None:
         """Lets go of the file. What is not whole is noted for a resume; what is whole only if it has a note already."""
-        if not whole or self._noted:
-            self.note()
-        self._file.close()
+        try:
+            self.flush()
+            if not whole or self._noted:
+                self.note()
+        finally:
+            self._file.close()
 
     def discard(self) -> None:
         """Closes and deletes the file and its note."""

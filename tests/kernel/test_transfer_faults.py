@@ -503,9 +503,9 @@ async def test_a_second_writer_of_the_same_part_is_turned_away(web: Client, serv
     server.on("/f", File(BODY))
     with pytest.raises(Conflict):
         await web.save(url, part)
-    assert part.read_bytes() == b"begun"
     saving.cancel()
     await asyncio.gather(saving, return_exceptions=True)
+    assert part.read_bytes() == b"begun"
 
 
 async def test_a_part_that_rotted_on_the_disk_is_not_resumed(web: Client, server: FaultServer, part: Path) -> None:
