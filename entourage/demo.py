@@ -43,14 +43,14 @@ class Memory:
     starts: Sequence[datetime] = ()
 
     @classmethod
-    def of(cls, folder: Path) -> "Memory":
-        """What is remembered in this folder; something new where there is nothing to be read."""
+    def of(cls, folder: Path, port: int) -> "Memory":
+        """What is remembered in this folder; something new, with this port, where there is nothing to be read."""
         try:
             told: dict[str, Any] = json.loads((folder / "demo.json").read_text("utf-8"))
             starts = [datetime.fromisoformat(start) for start in told["starts"]]
             return cls(str(told["password"]), int(told["port"]), starts)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return cls(secrets.token_urlsafe(12), FIRST_PORT)
+            return cls(secrets.token_urlsafe(12), port)
 
     def keep(self, folder: Path) -> None:
         """Write it down, for the owner of the folder only."""
@@ -82,11 +82,11 @@ def run(settings: Settings, data: Path | None = None) -> None:
 
 
 @contextlib.contextmanager
-def prepared(settings: Settings, data: Path | None = None) -> Generator[Ready]:
-    """The sandbox running, the administrator there and, at the first start, work in the queue."""
+def prepared(settings: Settings, data: Path | None = None, *, port: int = FIRST_PORT) -> Generator[Ready]:
+    """The sandbox running (at first on `port`), the administrator there and, at the first start, work in the queue."""
     folder = (data or FOLDER).absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    memory = Memory.of(folder)
+    memory = Memory.of(folder, port)
     if len(memory.starts) < _KEPT_STARTS:
         memory = replace(memory, starts=[*memory.starts, system_clock()])
     # The gate stays shut but for this one address; and the demo never touches a database that the operator uses.
