@@ -12,6 +12,7 @@ from typing import Any
 
 from litestar import Response, get
 from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
 
 from entourage.web.parts import Ask
 
@@ -55,7 +56,7 @@ def url(name: str) -> str:
 
 
 @get("/static/{version:str}/{name:path}", opt={"public": True}, sync_to_thread=False)
-def serve(request: Ask, version: str, name: str) -> Response[Any]:
+def serve(request: Ask, version: FromPath[str], name: FromPath[str]) -> Response[Any]:
     """An asset; only the address with the right version may be kept for ever."""
     asset = everything().get(name.lstrip("/"))
     if asset is None:

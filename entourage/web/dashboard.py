@@ -21,7 +21,7 @@ from entourage.web.visitor import visitor_of
 from entourage.web.words import plural
 
 DAYS = 30
-NEWEST = 16
+NEWEST = 12
 RUNNING = 6
 NEARLY_FULL = 0.9
 

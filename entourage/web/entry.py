@@ -8,17 +8,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from litestar import Response, get, post
-from litestar.datastructures import Cookie
 from litestar.handlers.base import BaseRouteHandler
 from litestar.response import Redirect
 
 from entourage.accounts import passwords, sessions, users
 from entourage.accounts.model import User
 from entourage.kernel.errors import Conflict, EntourageError, Invalid, LockedOut, NotAllowed, Problem, Unauthenticated
+from entourage.web import words
 from entourage.web.faults import sentence
 from entourage.web.frame import THEME_COOKIE, THEMES, back, page, theme_of
 from entourage.web.parts import Ask, parts_of
-from entourage.web.visitor import form_of, is_https, local_path, maybe_visitor, session_cookie, visitor_of
+from entourage.web.visitor import SESSION_COOKIE, cookie, form_of, local_path, maybe_visitor, visitor_of
 
 _FORWARDED = ("x-forwarded-for", "forwarded", "x-real-ip", "via")
 
@@ -109,9 +109,9 @@ async def sign_in(request: Ask) -> Response[Any] | Redirect:
 
 
 async def _let_in(request: Ask, user: User, to: str, text: str = "") -> Redirect:
-    cookie, _ = await parts_of(request).database.write(sessions.start, user)
+    value, _ = await parts_of(request).database.write(sessions.start, user)
     answer = back(request, to, text)
-    answer.cookies.append(session_cookie(request, cookie, int(sessions.SESSION.total_seconds())))
+    answer.cookies.append(cookie(request, SESSION_COOKIE, value, int(sessions.SESSION.total_seconds())))
     return answer
 
 
@@ -120,7 +120,7 @@ async def sign_out(request: Ask) -> Redirect:
     """End the session."""
     await parts_of(request).database.write(sessions.close, visitor_of(request).cookie)
     answer = back(request, "/sign-in", "You are signed out.")
-    answer.cookies.append(session_cookie(request, "", 0))
+    answer.cookies.append(cookie(request, SESSION_COOKIE, "", 0))
     return answer
 
 
@@ -136,9 +136,7 @@ async def theme(request: Ask) -> Redirect:
     form = await form_of(request)
     chosen = form.text("theme") if form.text("theme") in THEMES else theme_of(request)
     answer = back(request, form.text("back"))
-    answer.cookies.append(
-        Cookie(THEME_COOKIE, chosen, max_age=31_536_000, path="/", samesite="lax", secure=is_https(request))
-    )
+    answer.cookies.append(cookie(request, THEME_COOKIE, chosen, 31_536_000))
     return answer
 
 
@@ -151,8 +149,7 @@ def problems_of(error: EntourageError) -> dict[str, str]:
 
 def said_of(problem: Problem) -> str:
     """A problem as it stands beside its field: a sentence of its own."""
-    text = problem.message.strip()
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+    return words.sentence(problem.message)
 
 
 HANDLERS: Sequence[BaseRouteHandler] = (show_set_up, set_up, show_sign_in, sign_in, sign_out, keys, theme)

@@ -6,8 +6,9 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from litestar import Response
-from litestar.exceptions import HTTPException
+from litestar import Response, get
+from litestar.exceptions import HTTPException, NotFoundException
+from litestar.params import FromPath
 from litestar.response import Redirect
 
 from entourage.kernel import errors
@@ -36,6 +37,12 @@ TITLES: dict[type[errors.EntourageError], tuple[int, str]] = {
 }
 """Each state of the world, as an HTTP status and a heading."""
 
+NAMES = {
+    400: "This could not be read",
+    404: "There is nothing here",
+    405: "This does not work that way",
+    413: "That is too much",
+}
 PLAIN = {
     400: "The browser sent something we cannot read. Go back and try again.",
     404: "There is no page at this address. It may have been moved or removed, or the address has a typing error.",
@@ -61,7 +68,14 @@ def http(request: Ask, error: HTTPException) -> Response[Any]:
     """The answer to an unknown address, a wrong method, a body too large."""
     status = error.status_code
     text = PLAIN.get(status, "The request could not be answered.")
-    return page(request, "error.html", status=status, title=HTTPStatus(status).phrase, text=text, number=status)
+    return page(
+        request,
+        "error.html",
+        status=status,
+        title=NAMES.get(status, HTTPStatus(status).phrase),
+        text=text,
+        number=status,
+    )
 
 
 def unknown(request: Ask, error: Exception) -> Response[Any]:
@@ -69,6 +83,12 @@ def unknown(request: Ask, error: Exception) -> Response[Any]:
     _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
     text = "Something went wrong on the server. Nothing was lost; the log says what happened. Try again in a moment."
     return page(request, "error.html", status=500, title="That was our fault", text=text, number=500)
+
+
+@get("/{address:path}", opt={"public": True}, sync_to_thread=False)
+def nowhere(request: Ask, address: FromPath[str]) -> Response[Any]:
+    """What no page has: an error page that knows who looks at it."""
+    raise NotFoundException(f"{request.method} {address}")
 
 
 def sentence(error: errors.EntourageError) -> str:

@@ -15,7 +15,7 @@ from litestar.response import Redirect
 from entourage.accounts import sessions
 from entourage.web import assets, words
 from entourage.web.parts import Ask
-from entourage.web.visitor import FORM_COOKIE, is_https, local_path, maybe_visitor
+from entourage.web.visitor import FORM_COOKIE, cookie, local_path, maybe_visitor
 
 SAID_COOKIE = "entourage_said"
 THEME_COOKIE = "entourage_theme"
@@ -49,9 +49,16 @@ def _templates() -> jinja2.Environment:
     )
     environment.globals.update(asset=assets.url, status_words=words.STATUS, kind_words=words.KINDS)
     for each in (words.size, words.number, words.plural, words.span, words.clock, words.moment, words.day,
-                 words.percent, words.stamp, words.lines):  # fmt: skip
+                 words.percent, words.sentence, words.stamp, words.lines):  # fmt: skip
         environment.filters[each.__name__] = each
     return environment
+
+
+class Blanks(dict[str, Any]):
+    """A mapping for templates whose missing entries are empty texts."""
+
+    def __missing__(self, key: str) -> str:
+        return ""
 
 
 def page(request: Ask, name: str, *, status: int = 200, **shown: Any) -> Response[Any]:
@@ -63,9 +70,9 @@ def page(request: Ask, name: str, *, status: int = 200, **shown: Any) -> Respons
     if visitor is None:
         ticket = request.cookies.get(FORM_COOKIE) or secrets.token_urlsafe(24)
         csrf = sessions.csrf_token(ticket)
-        cookies.append(Cookie(FORM_COOKIE, ticket, path="/", httponly=True, samesite="lax", secure=is_https(request)))
+        cookies.append(cookie(request, FORM_COOKIE, ticket))
     if said is not None:
-        cookies.append(Cookie(SAID_COOKIE, "", max_age=0, path="/"))
+        cookies.append(cookie(request, SAID_COOKIE, "", 0))
     body = (
         _templates()
         .get_template(name)
@@ -79,7 +86,7 @@ def page(request: Ask, name: str, *, status: int = 200, **shown: Any) -> Respons
             **shown,
         )
     )
-    headers = {"Cache-Control": "no-store", "Vary": "Cookie"}
+    headers = {**SECURITY, "Cache-Control": "no-store", "Vary": "Cookie"}
     return Response(body, status_code=status, media_type=MediaType.HTML, headers=headers, cookies=cookies)
 
 
@@ -103,7 +110,7 @@ def back(request: Ask, to: str, text: str = "", mood: Mood = "good") -> Redirect
 
 def _said(request: Ask, text: str, mood: Mood) -> Cookie:
     packed = base64.urlsafe_b64encode(msgspec.json.encode([mood, text[:LONGEST_SAID]])).decode()
-    return Cookie(SAID_COOKIE, packed, max_age=60, path="/", httponly=True, samesite="lax", secure=is_https(request))
+    return cookie(request, SAID_COOKIE, packed, 60)
 
 
 def _read_said(request: Ask) -> tuple[str, str] | None:

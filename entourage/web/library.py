@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import msgspec
 from litestar import MediaType, Response, get, post
 from litestar.handlers.base import BaseRouteHandler
+from litestar.params import FromPath
 from litestar.response import Redirect
 
 from entourage.accounts.model import Actor
@@ -20,7 +21,7 @@ from entourage.kernel.db import Tx
 from entourage.kernel.errors import Conflict
 from entourage.kernel.paging import Page
 from entourage.networks.model import MediaKind
-from entourage.web.frame import back, page
+from entourage.web.frame import Blanks, back, page
 from entourage.web.parts import Ask, parts_of
 from entourage.web.queueing import chosen, number_of
 from entourage.web.visitor import form_of, local_path, visitor_of
@@ -88,7 +89,7 @@ async def show(request: Ask) -> Response[Any]:
         found=shown.found,
         sources=shown.sources,
         platforms=shown.platforms,
-        filters=filters,
+        filters=Blanks(filters),
         query=query,
         link=f"/library?{query}{'&' if query else ''}",
         first=msgspec.json.encode({"total": shown.found.total, "tiles": [tile(d) for d in shown.found.items]}).decode(),
@@ -165,7 +166,7 @@ def look_at(tx: Tx, actor: Actor, wanted: DownloadFilter, download_id: int) -> V
 
 
 @get("/library/{download_id:int}")
-async def show_one(request: Ask, download_id: int) -> Response[Any]:
+async def show_one(request: Ask, download_id: FromPath[int]) -> Response[Any]:
     """The viewer."""
     view = await parts_of(request).database.read(
         look_at, visitor_of(request).actor, wanted_of(request), download_id
@@ -175,7 +176,7 @@ async def show_one(request: Ask, download_id: int) -> Response[Any]:
 
 
 @post("/library/{download_id:int}/{deed:str}")
-async def do(request: Ask, download_id: int, deed: str) -> Redirect:
+async def do(request: Ask, download_id: FromPath[int], deed: FromPath[str]) -> Redirect:
     """Delete one file, or fetch it again."""
     form, actor = await form_of(request), visitor_of(request).actor
     database, to = parts_of(request).database, local_path(form.text("back"), "/library")

@@ -14,7 +14,7 @@ from litestar.response import Redirect, Stream
 from entourage.accounts.model import Actor
 from entourage.kernel import logbook, logsearch
 from entourage.kernel.errors import Invalid, NotFound, Problem
-from entourage.web.frame import back, page
+from entourage.web.frame import Blanks, back, page
 from entourage.web.parts import Ask, parts_of
 from entourage.web.queueing import chosen, number_of
 from entourage.web.visitor import form_of, visitor_of
@@ -61,7 +61,7 @@ async def show(request: Ask) -> Response[Any]:
         request,
         "logs.html",
         found=found,
-        filters=filters,
+        filters=Blanks(filters),
         levels=logbook.LEVELS,
         newest=newest,
         more=f"/logs?{urlencode({**filters, 'lines': logsearch.MOST_LINES})}",

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from litestar import HttpMethod, Response, route
 from litestar.handlers.base import BaseRouteHandler
+from litestar.params import FromPath
 from litestar.response import Stream
 
 from entourage.archive import downloads
@@ -113,7 +114,7 @@ async def _send(
 
 
 @route("/media/{download_id:int}", http_method=[HttpMethod.GET, HttpMethod.HEAD])
-async def media(request: Ask, download_id: int) -> Response[Any]:
+async def media(request: Ask, download_id: FromPath[int]) -> Response[Any]:
     """The verified bytes of a download. `?save` makes the browser save it."""
     parts = parts_of(request)
     download = await parts.database.read(downloads.get, visitor_of(request).actor, download_id)
@@ -132,7 +133,7 @@ async def media(request: Ask, download_id: int) -> Response[Any]:
 
 
 @route("/thumb/{download_id:int}", http_method=[HttpMethod.GET, HttpMethod.HEAD])
-async def thumb(request: Ask, download_id: int) -> Response[Any]:
+async def thumb(request: Ask, download_id: FromPath[int]) -> Response[Any]:
     """A small picture of a download."""
     parts = parts_of(request)
     download = await parts.database.read(downloads.get, visitor_of(request).actor, download_id)

@@ -22,8 +22,8 @@ from entourage.web import (
     logbook,
     media,
     planning,
-    queueing,
     preferring,
+    queueing,
     visitor,
 )
 from entourage.web.frame import SECURITY
@@ -34,7 +34,13 @@ LARGEST_FORM = 4_000_000
 
 
 def build(
-    settings: Settings, database: Database, secrets: Secrets, bus: Bus, archive: Archive, *, setup_code: str | None = None
+    settings: Settings,
+    database: Database,
+    secrets: Secrets,
+    bus: Bus,
+    archive: Archive,
+    *,
+    setup_code: str | None = None,
 ) -> Litestar:
     """The application over the parts of the server; it answers every path that no door owns.
 
@@ -45,6 +51,7 @@ def build(
         assets.serve,
         *entry.HANDLERS, *dashboard.HANDLERS, *queueing.HANDLERS, *library.HANDLERS, *media.HANDLERS,
         *planning.HANDLERS, *logbook.HANDLERS, *preferring.HANDLERS, *live.HANDLERS,
+        faults.nowhere,
     ]  # fmt: skip
     return Litestar(
         handlers,

@@ -7,8 +7,8 @@ from litestar import Request
 
 from entourage.archive.files import Shelf
 from entourage.archive.jobs import Archive
-from entourage.kernel.db import Database
 from entourage.kernel.bus import Bus
+from entourage.kernel.db import Database
 from entourage.kernel.secrets import Secrets
 from entourage.kernel.settings import Settings
 

@@ -7,6 +7,7 @@ from zoneinfo import available_timezones
 
 from litestar import Response, get, post
 from litestar.handlers.base import BaseRouteHandler
+from litestar.params import FromPath
 from litestar.response import Redirect
 
 from entourage.accounts.model import Actor
@@ -191,7 +192,7 @@ async def add(request: Ask) -> Response[Any] | Redirect:
 
 
 @get("/schedules/{schedule_id:str}")
-async def show_one(request: Ask, schedule_id: str) -> Response[Any]:
+async def show_one(request: Ask, schedule_id: FromPath[str]) -> Response[Any]:
     """One schedule: its form and its history."""
     schedule = await parts_of(request).database.read(schedules.get, visitor_of(request).actor, schedule_id)
     return await _form_page(request, schedule, _given(schedule), {})
@@ -210,7 +211,7 @@ def _given(schedule: Schedule) -> dict[str, object]:
 
 
 @post("/schedules/{schedule_id:str}")
-async def change(request: Ask, schedule_id: str) -> Response[Any] | Redirect:
+async def change(request: Ask, schedule_id: FromPath[str]) -> Response[Any] | Redirect:
     """Change a schedule."""
     form, actor, database = await form_of(request), visitor_of(request).actor, parts_of(request).database
     schedule = await database.read(schedules.get, actor, schedule_id)
@@ -236,7 +237,7 @@ async def change(request: Ask, schedule_id: str) -> Response[Any] | Redirect:
 
 
 @post("/schedules/{schedule_id:str}/{deed:str}")
-async def do(request: Ask, schedule_id: str, deed: str) -> Redirect:
+async def do(request: Ask, schedule_id: FromPath[str], deed: FromPath[str]) -> Redirect:
     """Run it now, switch it on or off, or remove it."""
     form, actor, database = await form_of(request), visitor_of(request).actor, parts_of(request).database
     to = local_path(form.text("back"), "/schedules")

@@ -5,6 +5,7 @@ from typing import Any
 
 from litestar import Response, get, post
 from litestar.handlers.base import BaseRouteHandler
+from litestar.params import FromPath
 from litestar.response import Redirect
 
 from entourage.accounts import passwords, sessions, users
@@ -133,7 +134,7 @@ DEEDS: Mapping[str, tuple[Any, str]] = {
 
 
 @post("/settings/people/{user_id:int}/{deed:str}")
-async def do(request: Ask, user_id: int, deed: str) -> Response[Any] | Redirect:
+async def do(request: Ask, user_id: FromPath[int], deed: FromPath[str]) -> Response[Any] | Redirect:
     """Change somebody's role, shut them out or let them in, or give them a new password."""
     form, actor, database = await form_of(request), visitor_of(request).actor, parts_of(request).database
     actor.needs_admin()

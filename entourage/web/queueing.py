@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from litestar import Response, get, post
 from litestar.handlers.base import BaseRouteHandler
+from litestar.params import FromPath
 from litestar.response import Redirect
 
 from entourage.accounts.model import Actor
@@ -28,7 +29,7 @@ from entourage.kernel.db import Tx
 from entourage.kernel.errors import Conflict, EntourageError, Invalid
 from entourage.kernel.paging import Page
 from entourage.web.faults import sentence
-from entourage.web.frame import back, page
+from entourage.web.frame import Blanks, back, page
 from entourage.web.parts import Ask, parts_of
 from entourage.web.visitor import Form, form_of, local_path, visitor_of
 from entourage.web.words import plural
@@ -128,8 +129,8 @@ async def _queue_page(
         view=view,
         wanted=wanted,
         platform=platform,
-        given=given,
-        problems=problems or {},
+        given=Blanks(given),
+        problems=Blanks(problems or {}),
         link=f"/queue?{urlencode(kept)}{'&' if kept else ''}",
     )
 
@@ -176,7 +177,13 @@ async def _preview(request: Ask, wanted: Sequence[Wish], given: Mapping[str, str
     except EntourageError as error:
         problem = sentence(error)
     return page(
-        request, "preview.html", found=found, problem=problem, given=given, url=wanted[0].url, others=len(wanted) - 1
+        request,
+        "preview.html",
+        found=found,
+        problem=problem,
+        given=Blanks(given),
+        url=wanted[0].url,
+        others=len(wanted) - 1,
     )
 
 
@@ -217,7 +224,7 @@ def look_at(tx: Tx, actor: Actor, item_id: int) -> ItemView:
 
 
 @get("/queue/{item_id:int}")
-async def show_item(request: Ask, item_id: int) -> Response[Any]:
+async def show_item(request: Ask, item_id: FromPath[int]) -> Response[Any]:
     """One item: where it stands, its files, and what could not be had."""
     view = await parts_of(request).database.read(look_at, visitor_of(request).actor, item_id)
     return page(request, "item.html", view=view, item=view.item)
@@ -250,7 +257,7 @@ DEEDS: Mapping[str, tuple[Callable[[Tx, Actor, int], None], str]] = {
 
 
 @post("/queue/{item_id:int}/{deed:str}")
-async def do(request: Ask, item_id: int, deed: str) -> Redirect:
+async def do(request: Ask, item_id: FromPath[int], deed: FromPath[str]) -> Redirect:
     """Do one thing with one item."""
     form = await form_of(request)
     to = local_path(form.text("back"), "/queue")

@@ -124,11 +124,10 @@ def maybe_visitor(request: Ask) -> Visitor | None:
     return request.scope.get("user")
 
 
-def session_cookie(request: Ask, value: str, seconds: int) -> Cookie:
-    """The cookie of a session; `seconds` 0 takes it away."""
-    return Cookie(
-        SESSION_COOKIE, value, max_age=seconds, path="/", httponly=True, samesite="lax", secure=is_https(request)
-    )
+def cookie(request: Ask, name: str, value: str, seconds: int | None = None) -> Cookie:
+    """A cookie of ours, out of the reach of scripts; `seconds` 0 takes it away, None keeps it until the browser ends."""
+    secure = is_https(request)
+    return Cookie(key=name, value=value, max_age=seconds, path="/", httponly=True, samesite="lax", secure=secure)
 
 
 def is_https(request: Ask) -> bool:

@@ -86,6 +86,12 @@ def stamp(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
+def sentence(text: str) -> str:
+    """A text as a sentence: it begins with a capital and ends with a full stop."""
+    text = text.strip()
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?", "…")) else ".")
+
+
 def percent(part: float, whole: float) -> int:
     """Whole percent from 0 to 100; 0 of nothing."""
     return max(0, min(100, round(100 * part / whole))) if whole else 0

@@ -208,6 +208,7 @@ document.addEventListener('submit', (event) => {
 
 // ---- filters apply at once
 for (const form of $$('#filters')) {
+  if ($('#apply', form)) $('#apply', form).hidden = true;
   form.addEventListener('change', (event) => { if (event.target.type !== 'search') form.requestSubmit(); });
   form.addEventListener('submit', () => { for (const field of form.elements) if (field.name && !field.value) field.disabled = true; });
 }
@@ -263,12 +264,23 @@ if (tail) {
 }
 
 // ---- wide screens show what phones fold away
-const more = $('#more'), narrow = matchMedia('(max-width: 820px)');
-if (more) {
-  const fold = () => { more.open = !narrow.matches; };
+const narrow = matchMedia('(max-width: 820px)');
+for (const part of $$('.spread')) {
+  const fold = () => { part.open = !narrow.matches || 'used' in part.dataset; };
   fold();
   narrow.addEventListener('change', fold);
-  document.addEventListener('click', (event) => { if (narrow.matches && !more.contains(event.target)) more.open = false; });
+}
+document.addEventListener('click', (event) => {
+  const more = $('#more');
+  if (more && narrow.matches && !more.contains(event.target)) more.open = false;
+});
+for (const chip of $$('[data-cron]')) {
+  chip.hidden = false;
+  chip.addEventListener('click', () => {
+    const field = $('#cron');
+    field.value = chip.dataset.cron;
+    field.dispatchEvent(new Event('input', { bubbles: true }));
+  });
 }
 
 // ---- keys
