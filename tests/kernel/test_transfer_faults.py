@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import resource
 import subprocess
+import sys
 import zlib
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager
@@ -493,6 +494,26 @@ async def test_cancelling_acts_in_the_middle_and_the_rest_comes_later(
     received = await web.save(url, part)
     assert received.sha256 == sha256(body)
     assert received.resumed_from > 0
+
+
+async def test_killed_in_the_middle_it_goes_on_from_the_last_note(web: Client, server: FaultServer, part: Path) -> None:
+    program = (
+        "import asyncio, pathlib, sys\n"
+        "from entourage.kernel.egress import Gate, networks\n"
+        "from entourage.kernel.transfer import Client\n"
+        "web = Client(Gate(networks(['127.0.0.1'])))\n"
+        "asyncio.run(web.save(sys.argv[1], pathlib.Path(sys.argv[2])))\n"
+    )
+    url = server.on("/f", faults.drip(400_000, 0.1))
+    fetching = await asyncio.create_subprocess_exec(sys.executable, "-c", program, url, str(part))
+    while not note_path(part).exists():  # noqa: ASYNC110 - another process writes it and tells nobody
+        await asyncio.sleep(0.05)
+    fetching.kill()
+    await fetching.wait()
+    server.on("/f", File(b"x" * 1_000_000, etag='"slow"'))
+    received = await web.save(url, part)
+    assert received.sha256 == sha256(b"x" * 1_000_000)
+    assert received.resumed_from >= 400_000
 
 
 async def test_a_second_writer_of_the_same_part_is_turned_away(web: Client, server: FaultServer, part: Path) -> None:
