@@ -1,5 +1,6 @@
 """ffprobe and ffmpeg, where they are installed: local files only, bounded in time and memory."""
 
+import contextlib
 import json
 import resource
 import shutil
@@ -62,7 +63,8 @@ def _run(name: str, options: Sequence[str], path: Path) -> tuple[int, bytes] | N
         stderr=subprocess.DEVNULL,
     ) as process:
         if hasattr(resource, "prlimit"):  # Linux
-            resource.prlimit(process.pid, resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+            with contextlib.suppress(ProcessLookupError, PermissionError):  # it may have ended already
+                resource.prlimit(process.pid, resource.RLIMIT_AS, (_MEMORY, _MEMORY))
         try:
             printed, _ = process.communicate(timeout=_PROBE_SECONDS if name == "ffprobe" else _STILL_SECONDS)
         except subprocess.TimeoutExpired:
