@@ -103,7 +103,7 @@ def jpeg(picture: Picture) -> bytes:
 @lru_cache(maxsize=_KEPT * 2)
 def thumbnail(picture: Picture) -> bytes:
     """The picture, small."""
-    image = _made(picture)
+    image = _made(picture, enough=THUMBNAIL * 2)
     image.thumbnail((THUMBNAIL, THUMBNAIL))
     return _saved(image, picture.photograph)
 
@@ -152,9 +152,13 @@ def _open(name: str) -> Image.Image:
     return Image.open(io.BytesIO((files(sandbox) / "photographs" / f"{name}.jpg").read_bytes()))
 
 
-def _made(picture: Picture) -> Image.Image:
+def _made(picture: Picture, enough: int | None = None) -> Image.Image:
+    """The picture; where a longer side of `enough` pixels will do, it is decoded no larger than needed."""
     look = _LOOKS[picture.look]
-    image = _open(picture.photograph.name).convert("RGB")
+    image = _open(picture.photograph.name)
+    if enough is not None:
+        image.draft("RGB", (enough, enough))
+    image = image.convert("RGB")
     width, height = image.size
     left, top, right, bottom = look.part
     image = image.crop((int(left * width), int(top * height), int(right * width), int(bottom * height)))
