@@ -42,6 +42,12 @@ class TestClock:
 
 
 @pytest.fixture
+def anyio_backend() -> str:
+    """Tests that are `async def` run in asyncio, as the product does."""
+    return "asyncio"
+
+
+@pytest.fixture
 def clock() -> TestClock:
     return TestClock()
 

@@ -39,10 +39,11 @@ class Bells:
         for wake in wakes:
             wake()
 
-    def close(self) -> None:
-        """Stop listening to other processes."""
+    def close(self, nudge: Callable[[], None]) -> None:
+        """Stop listening to other processes; `nudge` makes `heard` look up from its waiting."""
         self._stop.set()
         if self._thread is not None:
+            nudge()
             self._thread.join()
 
     def _watch(self) -> None:

@@ -70,6 +70,11 @@ class Watcher:
         self._missed = 0
         self._reader: asyncio.Future[None] | None = None
 
+    @property
+    def waiting(self) -> int:
+        """How many events wait to be read."""
+        return len(self._waiting)
+
     def hand(self, event: Event) -> None:
         """Add an event."""
         if len(self._waiting) >= self._size:

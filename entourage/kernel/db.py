@@ -262,7 +262,7 @@ class Database:
 
     def close(self) -> None:
         """Let go of every connection; running transactions are awaited."""
-        self._bells.close()
+        self._bells.close(self._engine.nudge)
         self._readers.shutdown()
         self._writers.shutdown()
         self._engine.close()
@@ -371,6 +371,9 @@ class _Sqlite:
                 before = now
                 yield
 
+    def nudge(self) -> None:
+        """Nothing: waiting for `stop` ends at once."""
+
     def close(self) -> None:
         with self._open_lock:
             for connection in self._open:
@@ -429,6 +432,11 @@ class _Postgres:
                             yield
             except psycopg.OperationalError:
                 stop.wait(1)
+
+    def nudge(self) -> None:
+        """Let `heard` look up."""
+        with contextlib.suppress(psycopg.Error, psycopg_pool.PoolTimeout), self.writer() as cursor:
+            cursor.execute("SELECT pg_notify(%s, '')", (CHANNEL,))
 
     def close(self) -> None:
         if not self._pool.closed:
