@@ -61,5 +61,10 @@ GALLERIES = (
 
 FILM_PAGES = (
     Film("mountain-path-film", "Along the path", "/films/mountain-path.mp4", "video/mp4"),
-    Film("woodland-brook-film", "By the brook", "/films/woodland-brook/film.m3u8", "application/vnd.apple.mpegurl"),
+    Film(
+        "woodland-brook-film",
+        "By the brook",
+        "/films/woodland-brook/woodland-brook.m3u8",
+        "application/vnd.apple.mpegurl",
+    ),
 )

@@ -63,7 +63,7 @@ class Site:
                 (r"/galleries/(?P<name>[a-z-]+)/?", self._gallery),
                 (r"/films/(?P<name>[a-z-]+)/?", self._film_page),
                 (r"/films/(?P<name>[a-z-]+)\.mp4", self._film),
-                (r"/films/woodland-brook/(?P<part>film\.m3u8|start\.mp4|part[0-3]\.m4s)", self._film_part),
+                (r"/films/woodland-brook/(?P<part>woodland-brook\.m3u8|start\.mp4|part[0-3]\.m4s)", self._film_part),
             )
         ]
 
