@@ -100,12 +100,12 @@ class Verifier:
         self._known: dict[str, _Known] = {}
         self._lock = threading.Lock()
 
-    def known(self, token: str) -> Actor | None:
-        """Who shows this token, if it was verified a moment ago; never waits."""
+    def known(self, token: str, now: datetime | None = None) -> Actor | None:
+        """Who shows this token, if it was verified a moment ago; never waits. `now` saves a look at the clock."""
         entry = self._known.get(token)
         if entry is None:
             return None
-        now = self._database.clock()
+        now = now or self._database.clock()
         # A clock that was set back must not lengthen what is believed.
         if now < entry.expires_at and entry.checked_at <= now < entry.checked_at + RECHECK:
             return entry.actor

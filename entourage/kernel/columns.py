@@ -56,12 +56,13 @@ class Choice(sa.types.TypeDecorator[StrEnum]):
     def __init__(self, members: type[StrEnum]) -> None:
         super().__init__()
         self.members = members
+        self._by_text: dict[str, StrEnum] = {str(member): member for member in members}
 
     def process_bind_param(self, value: StrEnum | str | None, dialect: sa.Dialect) -> str | None:
         return None if value is None else str(value)
 
     def process_result_value(self, value: str | None, dialect: sa.Dialect) -> StrEnum | None:
-        return None if value is None else self.members(value)
+        return None if value is None else self._by_text[value]
 
 
 Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")

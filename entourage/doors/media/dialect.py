@@ -77,10 +77,9 @@ class Dialect:
         shown = headers.get(b"authorization")
         if shown is None:
             return None
-        scheme, _, token = shown.decode("latin-1").partition(" ")
-        if scheme.lower() != "bearer" or not token.strip():
-            raise Unauthenticated("The Authorization header must be: Bearer, a blank, and an access token.")
-        return token.strip()
+        if shown[:7].lower() == b"bearer " and (token := shown[7:].strip()):
+            return token.decode("latin-1")
+        raise Unauthenticated("The Authorization header must be: Bearer, a blank, and an access token.")
 
     def refusal(self, error: Exception, request_id: str, now: datetime) -> Reply:
         """Any error in the envelope of the section "Error Responses"."""

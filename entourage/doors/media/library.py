@@ -47,7 +47,7 @@ async def list_downloads(request: Asked) -> Reply:
 async def get_download(request: Asked) -> Reply:
     """A download."""
     visit = visit_of(request)
-    found = await visit.read(downloads.get, number_in(request, "download_id"))
+    found = await visit.glance(downloads.get, number_in(request, "download_id"))
     return answer(shaping.download_alone(found, shaping.folder(visit.house)), lasting=True)
 
 
