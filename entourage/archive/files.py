@@ -43,6 +43,11 @@ class Shelf:
         except BaseException:
             parts.discard(part)
             raise
+        fit = order.media.facts.get("fit")
+        if isinstance(fit, int) and found.kind is MediaKind.IMAGE and max(found.width or 0, found.height or 0) > fit:
+            with parts.storage_errors():
+                sha256, size = thumbnails.shrink(part, fit)
+            found = structure.inspect(part, order.media.kind)
         blob = self.blobs.adopt(part, sha256)
         with parts.storage_errors():
             path = self.library.place(order, owner_name, found.extension, blob)

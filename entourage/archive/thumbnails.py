@@ -1,6 +1,7 @@
 """Thumbnails of pictures and posters of videos: small, upright, without metadata, and never worth an error."""
 
 import contextlib
+import hashlib
 import os
 import tempfile
 from pathlib import Path
@@ -13,6 +14,7 @@ from entourage.networks.model import MediaKind
 
 LONGEST_SIDE = 480
 _QUALITY = 80
+_SHRUNK_QUALITY = 88
 
 
 def make(source: Path, kind: MediaKind, target: Path) -> Path | None:
@@ -30,6 +32,22 @@ def make(source: Path, kind: MediaKind, target: Path) -> Path | None:
     except Exception:  # noqa: BLE001 - decoders raise anything; a missing thumbnail is no failure
         return None
     return None
+
+
+def shrink(path: Path, longest_side: int) -> tuple[str, int]:
+    """Make the picture at `path` smaller in place, in its own format; its new SHA-256 and size.
+
+    For networks that offer only their largest size where a small one is wanted. Raises OSError; the old file stays then.
+    """
+    smaller = path.with_name(path.name + ".small")
+    with _opened(path) as image:
+        form = image.format or "JPEG"
+        upright = ImageOps.exif_transpose(image)
+        upright.thumbnail((longest_side, longest_side), Image.Resampling.LANCZOS)
+        upright.save(smaller, form, quality=_SHRUNK_QUALITY)
+    smaller.replace(path)
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size
 
 
 def _opened(source: Path) -> ImageFile.ImageFile:

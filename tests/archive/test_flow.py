@@ -15,6 +15,7 @@ from pathlib import Path
 import faults
 import pytest
 from faults import FaultServer, File, content
+import sqlalchemy as sa
 from PIL import Image
 
 from entourage import app
@@ -32,6 +33,10 @@ from entourage.archive.model import (
     Wish,
 )
 from entourage.archive.orders import address_hash, defer_order
+from entourage.archive.progress import ROOM_SECONDS
+from entourage.archive.store.tables import blobs
+from entourage.kernel import lanes
+from entourage.kernel.db import Tx
 from entourage.kernel.settings import Settings
 from entourage.networks.model import Media, MediaKind
 
@@ -217,13 +222,13 @@ async def test_pausing_stops_in_the_middle_of_a_file_and_resuming_goes_on_there(
 
     item = await bench.add(server.on("/big.jpg", slowly))
     await asyncio.wait_for(begun.wait(), PATIENCE)
-    await bench.until(lambda: any(p.stat().st_size >= 300_000 for p in bench.parts.shelf.blobs.incoming.glob("*.part")))
+    await bench.until(lambda: any(p.stat().st_size >= 200_000 for p in bench.parts.shelf.blobs.incoming.glob("*.part")))
     paused = await bench.parts.database.write(queue.change, ANN, item.id, status=ItemStatus.PAUSED)
     assert paused.status is ItemStatus.PAUSED
     gate.set()
     await bench.parts.database.write(queue.change, ANN, item.id, status=ItemStatus.PENDING)
     assert (await bench.over(item)).status is ItemStatus.COMPLETED
-    assert server.asked[-1].offset == 300_000
+    assert 200_000 <= (server.asked[-1].offset or 0) <= 300_000
     (kept,) = await bench.kept()
     assert (bench.bytes_of(kept), kept.attempts) == (body, 1)
 
@@ -234,12 +239,9 @@ async def test_removing_an_item_stops_its_transfer_at_once(bench: Bench, server:
     item = await bench.add(server.url("/page"))
     await bench.until(lambda: any(one.path == "/slow.jpg" for one in server.asked))
     await bench.parts.database.write(queue.remove, ANN, item.id)
-    lane = bench.parts.database
 
     def idle() -> bool:
-        from entourage.kernel import lanes  # noqa: PLC0415 - only here
-
-        with lane.reading() as tx:
+        with bench.parts.database.reading() as tx:
             return lanes.get(tx, "downloads").running == 0
 
     await bench.until(idle)
@@ -272,10 +274,8 @@ async def test_measured_pixels_decide_a_quality_upgrade(bench: Bench, server: Fa
         server.on("/photo.jpg", jpeg(body))
         media = Media("p1", server.url("/photo.jpg"), MediaKind.IMAGE, "photo.jpg", "harbour", "post")
         order = Order(0, ANN.user_id, "instagram", media, address_hash("instagram", "p1"), profile, replaces)
-        asked = len(server.asked)
-        await bench.parts.database.write(defer_order, order)
-        await bench.until(lambda: len(server.asked) > asked)
         before = replaces and (await bench.parts.database.read(downloads.get, ANN, replaces))
+        await bench.parts.database.write(defer_order, order)
         deadline = time.monotonic() + PATIENCE
         while True:
             found = await bench.kept()
@@ -289,6 +289,21 @@ async def test_measured_pixels_decide_a_quality_upgrade(bench: Bench, server: Fa
     assert (upgraded.id, upgraded.width, upgraded.upgraded) == (first.id, 120, True)
     assert bench.bytes_of(upgraded) == large
     await bench.until(lambda: not bench.parts.shelf.blobs.exists(str(first.sha256)))
+
+
+async def test_where_only_the_largest_is_offered_the_small_profile_makes_it_small(
+    bench: Bench, server: FaultServer
+) -> None:
+    server.on("/photo.jpg", jpeg(picture(1, 900, 600)))
+    facts: dict[str, object] = {"fit": 640}
+    media = Media("p1", server.url("/photo.jpg"), MediaKind.IMAGE, "photo.jpg", "harbour", "post", facts=facts)
+    order = Order(0, ANN.user_id, "instagram", media, address_hash("instagram", "p1"), Profile.FAST)
+    await bench.parts.database.write(defer_order, order)
+    while not (found := await bench.kept()):
+        await asyncio.sleep(0.02)
+    (kept,) = found
+    assert (kept.width, kept.height) == (640, 427)
+    assert bench.parts.shelf.blobs.verify(str(kept.sha256))
 
 
 async def test_an_upgrade_that_is_no_larger_changes_nothing(bench: Bench, server: FaultServer) -> None:
@@ -315,6 +330,7 @@ async def test_a_full_store_waits_and_goes_on_when_there_is_room(bench: Bench, s
     await bench.run(server.url("/0.jpg"))
     await bench.parts.database.write(_fill)
     await bench.parts.database.write(preferences.change, ADMIN, {"general": {"storage_limit_gb": 1}}, secrets)
+    await asyncio.sleep(ROOM_SECONDS)  # for so long the last look at the room counts
     server.on("/1.jpg", jpeg(picture(1)))
     item = await bench.add(server.url("/1.jpg"))
     deadline = time.monotonic() + PATIENCE
@@ -324,11 +340,7 @@ async def test_a_full_store_waits_and_goes_on_when_there_is_room(bench: Bench, s
     assert len(await bench.kept()) == 1
 
 
-def _fill(tx: "app.Tx") -> None:
-    import sqlalchemy as sa  # noqa: PLC0415 - only here
-
-    from entourage.archive.store.tables import blobs  # noqa: PLC0415
-
+def _fill(tx: Tx) -> None:
     tx.run(sa.update(blobs).values(size=2 * 1024**3))
 
 
@@ -363,6 +375,8 @@ SERVE = """
 import sys
 from pathlib import Path
 from entourage import app
+from entourage.kernel import lanes
+from entourage.kernel.db import Tx
 from entourage.kernel.settings import Settings
 import asyncio
 asyncio.run(app.work(Settings(data=Path(sys.argv[1]), database=sys.argv[2], allow_networks=("127.0.0.0/8",))))

@@ -9,7 +9,19 @@ from entourage.archive.library import Library, file_name, safe_name
 from entourage.archive.model import Order
 from entourage.networks.model import Media, MediaKind
 
-NASTY = ["../../etc/passwd", "..", ".", "", "a/b\\c", "con", "nul.txt", "x" * 300 + ".jpg", "\u202egpj.exe", "\x00", "é" * 200]
+NASTY = [
+    "../../etc/passwd",
+    "..",
+    ".",
+    "",
+    "a/b\\c",
+    "con",
+    "nul.txt",
+    "x" * 300 + ".jpg",
+    "\u202egpj.exe",
+    "\x00",
+    "é" * 200,
+]
 
 
 def order(filename: str, *, source: str = "harbour", key: str = "k") -> Order:
