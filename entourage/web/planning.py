@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 from litestar import Response, get, post
 from litestar.handlers.base import BaseRouteHandler
@@ -115,6 +115,7 @@ async def say(request: Ask) -> Response[Any]:
     cron, zone = request.query_params.get("cron", ""), request.query_params.get("timezone", "") or "UTC"
     problem, text, times = "", "", []
     try:
+        ZoneInfo(zone)
         now = parts_of(request).database.clock()
         for _ in range(3):
             now = schedules.next_run(cron, zone, now)
@@ -122,7 +123,7 @@ async def say(request: Ask) -> Response[Any]:
         text = schedules.in_words(cron, zone)
     except Invalid as error:
         problem = sentence(error).replace("Schedule ", "This ")
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OSError):  # what ZoneInfo raises for a name it does not know
         problem = "This is no time zone."
     return page(request, "cron.html", problem=problem, words=text, times=times)
 

@@ -10,7 +10,7 @@ from litestar.handlers import BaseRouteHandler
 
 from entourage.accounts import sessions
 from entourage.accounts.model import Actor, BrowserSession
-from entourage.kernel.errors import Invalid, NotAllowed, Problem, Unauthenticated
+from entourage.kernel.errors import Invalid, NotAllowed, NotFound, Problem, Unauthenticated
 from entourage.web.parts import Ask, parts_of
 
 SESSION_COOKIE = "entourage_session"
@@ -18,6 +18,8 @@ FORM_COOKIE = "entourage_form"
 """Ties the forms that are shown before signing in (there is no session yet) to this browser."""
 SAFE = {"GET", "HEAD", "OPTIONS"}
 MOST_FIELDS = 12_000
+LARGEST_NUMBER = 2**63 - 1
+"""What a database can count to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,8 @@ async def form_of(request: Ask) -> Form:
 async def only_visitors(connection: ASGIConnection, handler: BaseRouteHandler) -> None:  # pyright: ignore[reportMissingTypeArgument, reportUnknownParameterType] # Litestar's guard
     """The guard of every page: a session wherever the handler is not marked public, and proof for every change."""
     request: Ask = connection  # pyright: ignore[reportAssignmentType, reportUnknownVariableType] # guards of HTTP handlers get the request
+    if any(isinstance(value, int) and value > LARGEST_NUMBER for value in request.path_params.values()):
+        raise NotFound("There is nothing with such a number.")
     public = bool(handler.opt.get("public"))
     cookie = request.cookies.get(SESSION_COOKIE, "")
     session: BrowserSession | None = None

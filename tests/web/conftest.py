@@ -148,13 +148,14 @@ def signed_in(caller: Caller) -> Caller:
     return caller
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def playwright_driver() -> Generator[Playwright]:
+    """Playwright; it holds the event loop of this thread, so it ends with the module that needs it."""
     with sync_playwright() as driver:
         yield driver
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium(playwright_driver: Playwright) -> Generator[Browser]:
     path = next(
         (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None

@@ -14,6 +14,8 @@ import msgspec
 import sqlalchemy as sa
 from PIL import Image, ImageDraw, ImageFilter
 
+from entourage.accounts import users
+from entourage.accounts.model import OPERATOR, Actor
 from entourage.archive.files import Shelf
 from entourage.archive.model import Download, Kept, Order, Profile
 from entourage.archive.store import downloads as store
@@ -133,3 +135,28 @@ def copy(tx: Tx, originals: list[Download], count: int) -> None:
     tx.many(_insert, rows)
     for index, download in enumerate(originals):
         store.tally(tx, download, count // len(originals) + (index < count % len(originals)))
+
+
+def admin(served: Any) -> Actor:
+    """The first administrator of a server."""
+    return served.read(users.everyone, OPERATOR)[0].actor
+
+
+async def shelve(
+    database: Database,
+    shelf: Shelf,
+    owner: int,
+    body: bytes,
+    name: str,
+    kind: MediaKind = MediaKind.IMAGE,
+    *,
+    caption: str | None = None,
+    source: str = "example.org",
+) -> Download:
+    """Put one file of any kind into the archive."""
+    media = Media(key=name, url=f"https://example.org/{name}", kind=kind, filename=name, source=source, caption=caption)
+    order = Order(0, owner, "web", media, hashlib.sha256(name.encode()).hexdigest(), None)
+    part = shelf.part(order)
+    await asyncio.to_thread(_write, part, body)
+    kept = await shelf.put(order, part, hashlib.sha256(body).hexdigest(), len(body), "anna")
+    return await database.write(_keep, order, kept, timedelta())
