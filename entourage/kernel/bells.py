@@ -1,7 +1,10 @@
 """Bells: how a commit wakes those who wait for it, in this process and, by way of the database, in others."""
 
+import logging
 import threading
 from collections.abc import Callable, Generator, Iterable
+
+log = logging.getLogger(__name__)
 
 Heard = Callable[[threading.Event], Generator[None]]
 """Yields whenever another process may have rung, until the event is set."""
@@ -37,7 +40,10 @@ class Bells:
         with self._lock:
             wakes = [wake for bell in bells for wake in self._wakes.get(bell, ())]
         for wake in wakes:
-            wake()
+            try:
+                wake()
+            except Exception:
+                log.exception("a bell that rang was heard with an error")
 
     def close(self, nudge: Callable[[], None]) -> None:
         """Stop listening to other processes; `nudge` makes `heard` look up from its waiting."""

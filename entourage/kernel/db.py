@@ -363,13 +363,14 @@ class _Sqlite:
         return connection.execute("PRAGMA data_version").fetchone()[0]
 
     def heard(self, stop: threading.Event) -> Generator[None]:
-        """Yields whenever another connection changed something, until `stop`."""
-        before = self.fingerprint()
+        """Yields once, and whenever another connection changed something, until `stop`."""
+        before: int | None = None
         while not stop.wait(LOOK_SECONDS):
-            now = self.fingerprint()
-            if now != before:
-                before = now
-                yield
+            with contextlib.suppress(sqlite3.OperationalError):
+                now = self.fingerprint()
+                if now != before:
+                    before = now
+                    yield
 
     def nudge(self) -> None:
         """Nothing: waiting for `stop` ends at once."""

@@ -11,11 +11,12 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 from entourage.kernel import gauges
-from entourage.kernel.columns import among, upsert
+from entourage.kernel.columns import among, to_ms, upsert
 from entourage.kernel.db import Row, Tx
-from entourage.kernel.errors import NotFound
+from entourage.kernel.errors import Invalid, NotFound, Problem
 from entourage.kernel.tables import State, jobs, lines
 
 BELL = "jobs"
@@ -23,6 +24,7 @@ BELL = "jobs"
 STOP_BELL = "stops"
 """Rings when a running job may have been cancelled or paused."""
 BEST, DEFAULT, LAST = 1, 5, 10
+FEW = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,31 @@ _add = upsert(jobs).values(
 _add_keyed = _add.on_conflict_do_nothing(
     index_elements=["key"], index_where=sa.text("key IS NOT NULL AND finished_at IS NULL")
 )
+_ARRAYS: Mapping[str, sa.types.TypeEngine[Any]] = {
+    "id": sa.BigInteger(),
+    "kind": sa.Text(),
+    "args": sa.Text(),
+    "line": sa.BigInteger(),
+    "priority": sa.Integer(),
+    "run_at": sa.BigInteger(),
+    "subject": sa.Text(),
+    "max_attempts": sa.Integer(),
+    "created_at": sa.BigInteger(),
+}
+_arrays = (
+    sa.func.unnest(*(sa.bindparam(name, type_=postgresql.ARRAY(kind)) for name, kind in _ARRAYS.items()))
+    .table_valued(*(sa.column(name, kind) for name, kind in _ARRAYS.items()))
+    .render_derived("fresh")
+)
+_add_arrays = sa.insert(jobs).from_select(
+    [*_ARRAYS, "state", "attempts", "claims"],
+    sa.select(
+        *(_arrays.c[name] for name in _ARRAYS),
+        sa.literal_column("'waiting'"),
+        sa.literal_column("0"),
+        sa.literal_column("0"),
+    ),
+)
 _keyed = sa.select(jobs.c.id).where(jobs.c.key == sa.bindparam("key"), jobs.c.finished_at.is_(None))
 
 
@@ -146,6 +173,8 @@ def defer_many(tx: Tx, new: Sequence[NewJob]) -> list[int]:
     """As `defer`, for many at once; the ids in the same order."""
     if not new:
         return []
+    for job in new:
+        _check_priority(job.priority)
     places = _lines(tx, {line_key(job.lanes) for job in new})
     ids = list(tx.reserve("jobs", len(new)))
     plain: list[dict[str, Any]] = []
@@ -166,9 +195,28 @@ def defer_many(tx: Tx, new: Sequence[NewJob]) -> list[int]:
             plain.append(row)
         elif tx.run(_add_keyed, **row) == 0:
             ids[index] = tx.value(_keyed, key=job.key)
-    tx.many(_add, plain)
+    if tx.dialect == "postgresql" and len(plain) > FEW:
+        _add_at_once(tx, plain)
+    else:
+        tx.many(_add, plain)
     tx.ring(BELL)
     return ids
+
+
+def _add_at_once(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert many rows in one statement: a column of each is one array (several times faster on PostgreSQL)."""
+    tx.run(
+        _add_arrays,
+        **{name: [row[name] for row in rows] for name in ("id", "kind", "line", "priority", "subject", "max_attempts")},
+        args=[msgspec.json.encode(row["args"]).decode() for row in rows],
+        run_at=[to_ms(row["run_at"]) for row in rows],
+        created_at=[to_ms(row["created_at"]) for row in rows],
+    )
+
+
+def _check_priority(priority: int) -> None:
+    if not BEST <= priority <= LAST:
+        raise Invalid(Problem("priority", f"A priority is a number from {BEST} to {LAST}."))
 
 
 def line_key(lanes: Sequence[str]) -> tuple[str, ...]:
@@ -271,6 +319,7 @@ def retry(tx: Tx, job: int | None = None, *, subject: str | None = None) -> int:
 
 def reprioritise(tx: Tx, priority: int, job: int | None = None, *, subject: str | None = None) -> int:
     """Give unfinished jobs another priority (1 is the best, 10 the last)."""
+    _check_priority(priority)
     return _change(tx, _reprioritise, job, subject, BELL, rank=priority)
 
 

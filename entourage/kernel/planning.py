@@ -7,7 +7,7 @@ cheap as one. Planning runs one at a time; it never waits for rows that other tr
 
 import heapq
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -26,10 +26,7 @@ LOCK = "planning"
 MOST_PROMOTED = 1000
 MOST_LOOKED_AT = 200
 FEW = 16
-MOST_SWEPT = 2000
 SHORTEST_WAIT = timedelta(milliseconds=50)
-LONGEST_WAIT = timedelta(days=1)
-"""No try waits longer for its next one, whatever happened to the clock meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +144,14 @@ def turn(
     on_failed: Mapping[str, OnFailed] | None = None,
     careful: bool = False,
     look_for_stops: bool = False,
+    known: Collection[int] | None = None,
 ) -> Turn:
-    """Settle what ended for `owner` and hand it up to `free` jobs."""
+    """Settle what ended for `owner` and hand it up to `free` jobs.
+
+    `known`: the jobs that it runs, told after an answer of ours got lost; whatever else it was handed is taken back.
+    """
+    if known is not None:
+        ended = [*ended, *settling.strays(tx, owner, {*known, *(one.job.id for one in ended)})]
     left = settling.settle(tx, owner, ended, on_failed or {}, careful=careful) if ended else []
     tx.lock(LOCK)
     plan = _Plan(tx)
@@ -362,74 +365,3 @@ class _Plan:
         rows = self.tx.all(_start, ids=chosen, holder=owner, moment=self.tx.now)
         started = {row[0]: from_row((*row[:3], chosen[row[0]], *row[3:])) for row in rows}
         return [started[job] for job in chosen]
-
-
-_true_heads = (
-    sa.select(
-        lines.c.id,
-        lines.c.head,
-        lines.c.blocked_by,
-        sa.select(jobs.c.priority)
-        .where(_ready, jobs.c.line == lines.c.id)
-        .order_by(jobs.c.priority)
-        .limit(1)
-        .scalar_subquery(),
-    )
-    .where(lines.c.id > sa.bindparam("after"))
-    .order_by(lines.c.id)
-    .limit(MOST_SWEPT)
-)
-_mend_line = (
-    sa.update(lines)
-    .where(lines.c.id == sa.bindparam("line"))
-    .values(head=sa.bindparam("best"), blocked_by=sa.bindparam("under"))
-)
-_true_running = (
-    sa.select(lines.c.lanes, sa.func.count())
-    .select_from(jobs)
-    .join(lines, jobs.c.line == lines.c.id)
-    .where(sa.text("owner IS NOT NULL"))
-    .group_by(lines.c.lanes)
-)
-_true_parked = (
-    sa.select(lines.c.blocked_by, sa.func.count()).where(sa.text("blocked_by IS NOT NULL")).group_by(lines.c.blocked_by)
-)
-_every_load = sa.select(lane_loads.c.lane)
-_idle_loads = sa.delete(lane_loads).where(lane_loads.c.running == 0, lane_loads.c.parked == 0)
-_hasten = (
-    sa.update(jobs)
-    .where(
-        sa.text("state = 'waiting' AND owner IS NULL"),
-        jobs.c.run_at > sa.bindparam("latest", type_=jobs.c.run_at.type),
-        jobs.c.attempts > 0,
-    )
-    .values(run_at=sa.bindparam("latest", type_=jobs.c.run_at.type))
-)
-
-
-def sweep(tx: Tx, after: int = 0) -> int:
-    """Make every count and head true again, part of the lines at a time; where to go on (0: from the start).
-
-    Nothing should ever need it; it makes sure that no mistake, ours or a clock's, can leave a job waiting for good.
-    """
-    tx.lock(LOCK)
-    rows = tx.all(_true_heads, after=after)
-    wrong = [
-        {"line": line, "best": best, "under": None if best is None else under}
-        for line, head, under, best in rows
-        if head != best or (best is None and under is not None)
-    ]
-    tx.many(_mend_line, wrong)
-    running: dict[str, int] = {}
-    for names, count in tx.all(_true_running):
-        for name in names:
-            running[name] = running.get(name, 0) + count
-    parked = dict(tx.all(_true_parked))
-    loads = Loads(tx)
-    for load in loads.of({*parked, *running, *(row[0] for row in tx.all(_every_load))}):
-        load.running, load.parked = running.get(load.lane, 0), parked.get(load.lane, 0)
-        load.wake(tx.now)
-    loads.save()
-    tx.run(_idle_loads)
-    tx.run(_hasten, latest=tx.now + LONGEST_WAIT)
-    return rows[-1][0] if len(rows) == MOST_SWEPT else 0

@@ -4,7 +4,7 @@ import contextlib
 import logging
 import random
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -102,6 +102,11 @@ def reap(tx: Tx, owner: str, on_failed: Mapping[str, OnFailed]) -> list[tuple[Jo
     found = [from_row(row) for row in tx.all(_owned, holder=owner)]
     ended = [Ended(job, Again(0, "the worker that ran it stopped")) for job in found]
     return settle(tx, owner, ended, on_failed, careful=True)
+
+
+def strays(tx: Tx, owner: str, known: Collection[int]) -> list[Ended]:
+    """What a worker holds without knowing it."""
+    return [Ended(job, None) for row in tx.all(_owned, holder=owner) if (job := from_row(row)).id not in known]
 
 
 def backoff(attempt: int) -> float:

@@ -13,7 +13,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self
 
-from entourage.kernel import jobs, leases, planning
+from entourage.kernel import jobs, leases, planning, sweeping
 from entourage.kernel.db import Database
 from entourage.kernel.errors import (
     Challenged,
@@ -89,6 +89,8 @@ class Worker:
         self._watch = leases.Watch(lease)
         self._rung = asyncio.Event()
         self._look_for_stops = False
+        self._in_doubt = False
+        """The last turn failed, and its answer may be what was lost."""
         self._next_at: datetime | None = None
         self._running: dict[int, tuple[Running, asyncio.Task[None]]] = {}
         self._ended: list[Ended] = []
@@ -187,15 +189,19 @@ class Worker:
         free = 0 if self._stopping else max(0, self._slots - len(self._running))
         try:
             try:
-                return await self._ask(ended, free, look, careful=False)
+                turn = await self._ask(ended, free, look, careful=False)
             except RecordFailed:
-                return await self._ask(ended, free, look, careful=True)
+                turn = await self._ask(ended, free, look, careful=True)
         except EntourageError as error:
             log.warning("jobs: what ended is kept and stored later: %s", error)
         except Exception:
             log.exception("jobs: planning failed; what ended is kept and stored later")
+        else:
+            self._in_doubt = False
+            return turn
         self._ended = ended + self._ended
         self._look_for_stops |= look
+        self._in_doubt = True
         return None
 
     async def _ask(self, ended: list[Ended], free: int, look: bool, *, careful: bool) -> Turn:  # noqa: FBT001 - passed on
@@ -207,6 +213,7 @@ class Worker:
             on_failed=self._on_failed,
             careful=careful,
             look_for_stops=look,
+            known=list(self._running) if self._in_doubt else None,
         )
 
     async def _wait(self) -> None:
@@ -231,6 +238,8 @@ class Worker:
                 outcome = Postpone(STRANGE_SECONDS, f"nothing here knows how to do {job.kind}")
             else:
                 outcome = await handler(job, running)
+                if not isinstance(outcome, Outcome):  # pyright: ignore[reportUnnecessaryIsInstance]  # None would mean: interrupted
+                    raise TypeError(f"the handler of {job.kind} answered {outcome!r}, which is no outcome")  # noqa: TRY301 - as if the handler had raised
         except asyncio.CancelledError:
             outcome = None if running.cancelled.is_set() else Again(None, "it was interrupted")
         except Exception as error:  # noqa: BLE001 - whatever a handler raises becomes an outcome
@@ -260,7 +269,7 @@ class Worker:
                     log.warning("jobs: took over what %d stopped workers held", len(dead))
                     self._rung.set()
                 if loop.time() >= sweep_at:
-                    sweep_from = await self.database.write(planning.sweep, sweep_from)
+                    sweep_from = await self.database.write(sweeping.sweep, sweep_from)
                     sweep_at = loop.time() + (0 if sweep_from else SWEEP_SECONDS)
                     self._rung.set()
             except EntourageError as error:

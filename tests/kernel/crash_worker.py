@@ -17,7 +17,7 @@ async def main(url: str, slots: int) -> None:
     database = Database(url)
 
     async def handle(job: Job, running: Running) -> Outcome:
-        await asyncio.sleep(0.001 * (job.id % 5))
+        await asyncio.sleep(0.02 * (job.id % 5))
 
         def record(tx: Tx) -> None:
             tx.run(LEDGER, job=job.id, done_by=worker.owner)

@@ -1,15 +1,16 @@
 """Jobs and lanes, one turn of planning at a time."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import time, timedelta
 from typing import Any
 
 import pytest
 
-from entourage.kernel import jobs, lanes, leases, planning
+from entourage.kernel import jobs, lanes, leases, planning, sweeping
 from entourage.kernel.budget import Hours, Limits
 from entourage.kernel.db import Database, Tx
-from entourage.kernel.errors import Conflict, NotFound, Throttled
+from entourage.kernel.errors import Conflict, Invalid, NotFound, Throttled
 from entourage.kernel.jobs import Job, NewJob
 from entourage.kernel.outcomes import Again, Broken, Done, Failed, Outcome, Postpone
 from entourage.kernel.settling import Ended
@@ -81,6 +82,28 @@ def test_an_undone_transaction_leaves_no_job(database: Database, hand: Hand) -> 
     with pytest.raises(ZeroDivisionError):
         database.write_now(fail)
     assert hand.take() == []
+
+
+def test_many_jobs_keep_everything_that_was_said_about_each(database: Database, hand: Hand, clock: Any) -> None:
+    later = clock() + timedelta(seconds=1)
+    new = [
+        NewJob("k", {"n": n, "é": None}, ["a"], 1 + n % 10, later if n % 2 else None, f"s{n}" if n % 3 else None, 1 + n)
+        for n in range(50)
+    ]
+    with database.writing() as tx:
+        ids = jobs.defer_many(tx, new)
+        kept = [jobs.get(tx, job) for job in ids]
+    assert [
+        NewJob(job.kind, job.args, list(job.lanes), job.priority, job.run_at, job.subject, job.max_attempts)
+        for job in kept
+    ] == [replace(job, run_at=job.run_at or clock()) for job in new]
+    assert len(hand.take(50)) == 25
+
+
+@pytest.mark.parametrize("priority", [0, 11, -3])
+def test_a_priority_beyond_the_scale_is_refused(database: Database, priority: int) -> None:
+    with pytest.raises(Invalid, match="priority"):
+        defer(database, priority=priority)
 
 
 def test_the_best_priority_goes_first_and_equal_ones_in_order(database: Database, hand: Hand) -> None:
@@ -184,10 +207,10 @@ def test_a_clock_that_is_set_gives_nobody_more_than_the_limit(
     clock.jump(jump)
     assert hand.take() == []
     clock.advance(2990)
-    database.write_now(planning.sweep)
+    database.write_now(sweeping.sweep)
     assert hand.take() == []
     clock.advance(20)
-    database.write_now(planning.sweep)
+    database.write_now(sweeping.sweep)
     assert len(hand.take()) == 4
 
 
@@ -200,10 +223,10 @@ def test_a_clock_that_is_set_neither_shortens_nor_prolongs_a_hold(
     assert hand.take() == []
     clock.jump(jump)
     clock.advance(500)
-    database.write_now(planning.sweep)
+    database.write_now(sweeping.sweep)
     assert hand.take() == []
     clock.advance(101)
-    database.write_now(planning.sweep)
+    database.write_now(sweeping.sweep)
     assert len(hand.take()) == 1
 
 
@@ -211,7 +234,7 @@ def test_a_retry_comes_within_a_day_although_the_clock_was_set_back(database: Da
     defer(database)
     hand.end(*hand.take(), outcome=Again(60, "busy"))
     clock.jump(-400 * 86400)
-    database.write_now(planning.sweep)
+    database.write_now(sweeping.sweep)
     clock.advance(86400)
     assert len(hand.take()) == 1
 
@@ -501,7 +524,7 @@ def test_a_sweep_mends_whatever_was_miscounted(database: Database, hand: Hand) -
         tx.run(planning.sa.text("UPDATE lines SET head = NULL, blocked_by = NULL"))
     hand.end(taken)
     assert hand.take() == []
-    do(database, planning.sweep)
+    do(database, sweeping.sweep)
     assert len(hand.take()) == 1
     assert do(database, lanes.get, "ig").running == 1
 

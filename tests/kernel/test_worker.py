@@ -198,6 +198,41 @@ async def test_a_handler_deaf_to_being_cancelled_keeps_nobody_from_stopping(data
     open_at_last.set()
 
 
+class LosesOneAnswer(Database):
+    """A database whose first claim is stored, but its answer does not arrive."""
+
+    lost = False
+
+    async def write(self, do: Any, *args: Any, **options: Any) -> Any:
+        answer = await super().write(do, *args, **options)
+        if getattr(answer, "claimed", ()) and not self.lost:
+            self.lost = True
+            raise Unreachable("the connection broke at the commit")
+        return answer
+
+
+async def test_jobs_of_a_claim_whose_answer_got_lost_are_started_all_the_same(database_url: str, clock: Any) -> None:
+    gate = Gate()
+    gate.open.set()
+    database = LosesOneAnswer(database_url, clock)
+    async with Worker(database, {"k": gate}, slots=2), asyncio.timeout(PATIENCE):
+        job = await database.write(jobs.defer, "k", lanes=["a"])
+        found = await reaches(database, job, State.DONE)
+    assert database.lost
+    assert found.attempts == 1
+    database.close()
+
+
+async def test_a_handler_that_answers_nonsense_is_told_so(database: Database) -> None:
+    async def handle(job: Job, running: Running) -> Any:
+        return None
+
+    async with Worker(database, {"k": handle}, slots=2), asyncio.timeout(PATIENCE):
+        job = await database.write(jobs.defer, "k", lanes=["a"], max_attempts=1)
+        found = await reaches(database, job, State.FAILED)
+    assert "which is no outcome" in (found.reason or "")
+
+
 async def test_the_number_of_slots_can_change_while_running(database: Database) -> None:
     gate = Gate()
     async with Worker(database, {"k": gate}, slots=1) as worker, asyncio.timeout(PATIENCE):
