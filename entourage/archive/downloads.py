@@ -73,7 +73,7 @@ def _fetch_again(tx: Tx, download: Download, *, replaces: int | None) -> None:
         profile=download.profile,
         replaces=replaces,
     )
-    if defer_order(tx, order) is None:
+    if not defer_order(tx, order):
         raise Conflict("This file is being fetched already.")
 
 

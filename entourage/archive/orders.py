@@ -35,13 +35,17 @@ def job_of(order: Order, *, priority: int = DEFAULT_PRIORITY, max_attempts: int 
         priority=priority,
         subject=f"queue/{order.queue_id}" if order.queue_id else None,
         max_attempts=max_attempts,
-        key=f"fetch/{order.owner}/{order.address_hash}",
+        key=f"fetch/{order.owner}/{order.address_hash}" + ("/again" if order.replaces else ""),
     )
 
 
-def defer_order(tx: Tx, order: Order) -> int | None:
-    """Plan the fetching of one file; None when it is planned already."""
-    return jobs.defer_many(tx, [job_of(order)])[0]
+def defer_order(tx: Tx, order: Order, *, priority: int = DEFAULT_PRIORITY) -> bool:
+    """Plan the fetching of one file; False when it is planned already."""
+    job = job_of(order, priority=priority)
+    if job.key and jobs.unfinished(tx, [job.key]):
+        return False
+    jobs.defer_many(tx, [job])
+    return True
 
 
 def order_of(job: jobs.Job) -> Order:

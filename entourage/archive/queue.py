@@ -6,7 +6,7 @@ from datetime import timedelta
 from urllib.parse import urlsplit, urlunsplit
 
 from entourage.accounts.model import Actor
-from entourage.archive import preferences
+from entourage.archive import preferences, runs
 from entourage.archive.model import (
     BEST_PRIORITY,
     FINISHED,
@@ -232,6 +232,8 @@ def remove(tx: Tx, actor: Actor, item_id: int) -> None:
     item = get(tx, actor, item_id)
     jobs.cancel(tx, subject=subject(item.id))
     store.delete(tx, item)
+    if item.run_id is not None:
+        runs.end(tx, item.run_id, ItemStatus.FAILED, item.items_done, "It was taken out of the queue.")
     announce(tx, item, "removed")
 
 

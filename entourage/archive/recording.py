@@ -1,10 +1,11 @@
 """Recording: how a file or a whole item ended, in one transaction with the job that brought it there."""
 
+from dataclasses import replace
 from datetime import datetime
 
-from entourage.archive import queue, schedules
-from entourage.archive.model import FINISHED, DownloadStatus, Item, ItemStatus, Kept, Order
-from entourage.archive.orders import order_of
+from entourage.archive import preferences, queue, runs
+from entourage.archive.model import FINISHED, Download, DownloadStatus, Item, ItemStatus, Kept, Order, Profile
+from entourage.archive.orders import defer_order, order_of
 from entourage.archive.store import downloads as store
 from entourage.archive.store import queue as queue_store
 from entourage.kernel import events, jobs, logs
@@ -29,10 +30,25 @@ def kept(tx: Tx, order: Order, file: Kept, attempts: int) -> None:
             _erase(tx, file.sha256, None if file.path == before.path else file.path)
     else:
         replaced = store.by_address(tx, order.owner, order.address_hash)
-        store.keep(tx, order, file, attempts=attempts, error=None)
+        download = store.keep(tx, order, file, attempts=attempts, error=None)
+        _upgrade_later(tx, order, download)
         if replaced is not None and replaced.sha256 not in {None, file.sha256}:
             _erase(tx, replaced.sha256, None if replaced.path == file.path else replaced.path)
     _count(tx, order, done=1, size=file.size)
+
+
+def _upgrade_later(tx: Tx, order: Order, download: Download) -> None:
+    """Plan to fetch in the best size what was kept small, where the preferences want that."""
+    fit = order.media.facts.get("fit")
+    if order.profile is not Profile.FAST or fit is None or max(download.width or 0, download.height or 0) != fit:
+        return
+    best = preferences.current(tx).platforms.instagram.toolzu
+    if best.enabled and best.auto_upgrade:
+        facts = {name: value for name, value in order.media.facts.items() if name != "fit"}
+        whole = replace(
+            order, queue_id=0, profile=Profile.BEST, replaces=download.id, media=replace(order.media, facts=facts)
+        )
+        defer_order(tx, whole, priority=jobs.LAST)
 
 
 def _pixels(width: int | None, height: int | None) -> int:
@@ -90,7 +106,7 @@ def complete_if_done(tx: Tx, item_id: int, *, last_post_at: datetime | None = No
     if over.items_done:
         jobs.defer(tx, "thumbnails", {"queue_id": item.id}, lanes=("housekeeping",), priority=jobs.LAST)
     if over.run_id is not None:
-        schedules.end_run(tx, over.run_id, status, over.items_done, error, last_post_at=last_post_at)
+        runs.end(tx, over.run_id, status, over.items_done, error, last_post_at=last_post_at)
     _tell(tx, over)
 
 

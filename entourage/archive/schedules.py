@@ -10,8 +10,8 @@ from cron_descriptor import CasingTypeEnum, ExpressionDescriptor, Options
 from croniter import CroniterBadCronError, CroniterBadDateError, croniter
 
 from entourage.accounts.model import Actor, Role
-from entourage.archive import platforms, queue
-from entourage.archive.model import Item, ItemStatus, Profile, Run, Schedule, Wish
+from entourage.archive import platforms, queue, runs
+from entourage.archive.model import Item, ItemStatus, Run, Schedule, Wish
 from entourage.archive.queue import owner_of
 from entourage.archive.store import schedules as store
 from entourage.kernel import jobs
@@ -324,7 +324,7 @@ def fire(tx: Tx, schedule_id: str, due: datetime) -> None:
         pass  # the last run has not ended: one at a time is enough
     except EntourageError as error:
         run_id = store.start_run(tx, schedule)
-        end_run(tx, run_id, ItemStatus.FAILED, 0, str(error))
+        runs.end(tx, run_id, ItemStatus.FAILED, 0, str(error))
     store.update(tx, schedule.id, next_run=next_run(schedule.cron, schedule.timezone, tx.now))
     again = store.get(tx, schedule.id)
     if again is not None and again.next_run is not None:
@@ -337,33 +337,3 @@ def fire(tx: Tx, schedule_id: str, due: datetime) -> None:
             run_at=again.next_run,
             subject=_subject(again),
         )
-
-
-def end_run(
-    tx: Tx, run_id: int, status: ItemStatus, items: int, error: str | None, *, last_post_at: datetime | None = None
-) -> None:
-    """Note how a run ended; a monitored thread goes on until `monitor_days` after its last post."""
-    run = store.run(tx, run_id)
-    schedule = store.get(tx, run.schedule_id) if run else None
-    if run is None or run.status != "running":
-        return
-    well = status is ItemStatus.COMPLETED
-    store.finish_run(tx, run_id, status="success" if well else "failure", items=items, error=error)
-    if schedule is None:
-        return
-    changes: dict[str, Any] = {
-        "last_run": run.started_at,
-        "last_status": "success" if well else "failure",
-        "last_items": items,
-        "total_runs": schedule.total_runs + 1,
-        "success_count": schedule.success_count + well,
-        "failure_count": schedule.failure_count + (not well),
-    }
-    if schedule.monitor_days is not None and last_post_at is not None:
-        changes["until"] = last_post_at + timedelta(days=schedule.monitor_days)
-    store.update(tx, schedule.id, **changes)
-
-
-def profile_names() -> Mapping[str, Profile]:
-    """The names that a config's `downloader` can have."""
-    return platforms.DOWNLOADERS

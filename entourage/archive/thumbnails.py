@@ -37,7 +37,7 @@ def make(source: Path, kind: MediaKind, target: Path) -> Path | None:
 def shrink(path: Path, longest_side: int) -> tuple[str, int]:
     """Make the picture at `path` smaller in place, in its own format; its new SHA-256 and size.
 
-    For networks that offer only their largest size where a small one is wanted. Raises OSError; the old file stays then.
+    For networks that offer only their largest size where a small one is wanted. Raises OSError, and changes nothing.
     """
     smaller = path.with_name(path.name + ".small")
     with _opened(path) as image:

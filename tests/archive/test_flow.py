@@ -14,8 +14,8 @@ from pathlib import Path
 
 import faults
 import pytest
-from faults import FaultServer, File, content
 import sqlalchemy as sa
+from faults import FaultServer, File, content
 from PIL import Image
 
 from entourage import app
@@ -103,7 +103,7 @@ class Bench:
         return found
 
     async def run(self, url: str, **wishes: object) -> Item:
-        return await self.over(await self.add(url, **wishes))
+        return await self.over(await self.add(url, ANN, **wishes))
 
     async def kept(self, **wanted: object) -> list[Download]:
         found = DownloadFilter(**wanted)  # pyright: ignore[reportArgumentType]  # test data
@@ -295,15 +295,37 @@ async def test_where_only_the_largest_is_offered_the_small_profile_makes_it_smal
     bench: Bench, server: FaultServer
 ) -> None:
     server.on("/photo.jpg", jpeg(picture(1, 900, 600)))
-    facts: dict[str, object] = {"fit": 640}
-    media = Media("p1", server.url("/photo.jpg"), MediaKind.IMAGE, "photo.jpg", "harbour", "post", facts=facts)
-    order = Order(0, ANN.user_id, "instagram", media, address_hash("instagram", "p1"), Profile.FAST)
-    await bench.parts.database.write(defer_order, order)
+    await _wish_upgrades(bench, wished=False)
+    await bench.parts.database.write(defer_order, _small_order(server))
     while not (found := await bench.kept()):
         await asyncio.sleep(0.02)
     (kept,) = found
     assert (kept.width, kept.height) == (640, 427)
     assert bench.parts.shelf.blobs.verify(str(kept.sha256))
+
+
+async def test_what_was_kept_small_is_upgraded_by_itself_where_that_is_wished(
+    bench: Bench, server: FaultServer
+) -> None:
+    server.on("/photo.jpg", jpeg(picture(1, 900, 600)))
+    await _wish_upgrades(bench, wished=True)
+    await bench.parts.database.write(defer_order, _small_order(server))
+    while not (found := await bench.kept()) or not found[0].upgraded:
+        await asyncio.sleep(0.02)
+    (kept,) = found
+    assert (kept.width, kept.height, kept.profile) == (900, 600, Profile.BEST)
+    assert bench.bytes_of(kept) == picture(1, 900, 600)
+
+
+def _small_order(server: FaultServer) -> Order:
+    facts: dict[str, object] = {"fit": 640}
+    media = Media("p1", server.url("/photo.jpg"), MediaKind.IMAGE, "photo.jpg", "harbour", "post", facts=facts)
+    return Order(0, ANN.user_id, "instagram", media, address_hash("instagram", "p1"), Profile.FAST)
+
+
+async def _wish_upgrades(bench: Bench, *, wished: bool) -> None:
+    patch = {"platforms": {"instagram": {"toolzu": {"auto_upgrade": wished}}}}
+    await bench.parts.database.write(preferences.change, ADMIN, patch, bench.parts.secrets)
 
 
 async def test_an_upgrade_that_is_no_larger_changes_nothing(bench: Bench, server: FaultServer) -> None:
@@ -367,6 +389,7 @@ async def test_a_schedule_that_is_due_queues_its_address_and_keeps_its_history(
     assert (after.total_runs, after.success_count, after.last_status, after.last_items) == (1, 1, "success", 1)
     (run,) = await bench.parts.database.read(schedules.history, ANN)
     assert (run.status, run.items, run.error) == ("success", 1, None)
+    assert made.next_run is not None
     await bench.parts.database.write(schedules.fire, made.id, made.next_run)
     assert (await bench.parts.database.read(schedules.history, ANN))[0].status == "running"
 

@@ -88,6 +88,7 @@ downloads = sa.Table(
 )
 """`request` is the medium as its network described it: enough to fetch it again."""
 sa.Index("uq_downloads_owner_address_hash", downloads.c.owner, downloads.c.address_hash, unique=True)
+sa.Index("ix_downloads_platform", downloads.c.platform, downloads.c.id)
 sa.Index("ix_downloads_platform_source", downloads.c.platform, downloads.c.source, downloads.c.id)
 sa.Index("ix_downloads_source", downloads.c.source, downloads.c.id)
 sa.Index("ix_downloads_owner", downloads.c.owner, downloads.c.id)
