@@ -6,9 +6,9 @@ Prints requests a second, the ratio to the bare server in the same run, and the 
 `kept` asks for one address again and again; `each` for many addresses in turn, so that every answer is made anew.
 """
 
-import asyncio
 import contextlib
 import multiprocessing
+import os
 import re
 import shutil
 import socket
@@ -36,14 +36,19 @@ KEY = "the key of a benchmark, which guards nothing at all"
 SECONDS = 6
 ROW = (
     "INSERT INTO downloads (id, owner, address_hash, url, media_url, platform, source, content_type, kind, filename, "
-    "path, size, sha256, media_type, width, height, duration, posted_at, finished_at, status, attempts, error, profile, "
-    "upgraded, caption, author, facts, queue_id, request) SELECT value, 1, printf('%064x', value), "
+    "path, size, sha256, media_type, width, height, duration, posted_at, finished_at, status, attempts, error, "
+    "profile, upgraded, caption, author, facts, queue_id, request) SELECT value, 1, printf('%064x', value), "
     "'https://forum.example/threads/harbour.' || value, 'https://cdn.example/' || value || '.jpg', "
     "CASE value % 3 WHEN 0 THEN 'forum' WHEN 1 THEN 'instagram' ELSE 'web' END, 'source' || (value % 50), 'image', "
     "'image', 'crane-' || value || '.jpg', 'ada/forum/harbour/crane-' || value || '.jpg', 184220, "
     "printf('%064x', value), 'image/jpeg', 1600, 1067, NULL, 1772000000000, 1772000000000 + value, 'completed', 1, "
     "NULL, NULL, 0, NULL, NULL, '{\"media_id\":\"attachment-311\"}', NULL, '{}' FROM numbers"
 )
+
+
+_ASK = 'i = 0\nrequest = function()\n i = i + 1\n return wrk.format("GET", "/api/v1/downloads%s)\nend'
+EACH_ONE = _ASK.replace("%s", '/" .. (i * 7919 % %d + 1)')
+EACH_PAGE = _ASK.replace("%s", '?platform=forum&per_page=50&page=" .. (i % 1000 + 1)')
 
 
 def fill(url: str, rows: int) -> None:
@@ -56,12 +61,14 @@ def fill(url: str, rows: int) -> None:
     import sqlite3  # noqa: PLC0415 - only this benchmark writes rows without the store, a million at once
 
     with contextlib.closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as raw:
-        numbers = f"WITH RECURSIVE numbers(value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM numbers WHERE value < {rows}) "
+        numbers = (
+            f"WITH RECURSIVE numbers(value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM numbers WHERE value < {rows}) "
+        )
         raw.execute(ROW.replace("SELECT value, 1", numbers + "SELECT value, 1", 1))
         for hour in ("0", "finished_at / 3600000 * 3600000"):
             raw.execute(
-                f"INSERT INTO tallies SELECT owner, {hour}, platform, source, content_type, status, count(*), sum(size) "
-                "FROM downloads GROUP BY 1, 2, 3, 4, 5, 6"
+                f"INSERT INTO tallies SELECT owner, {hour}, platform, source, content_type, status, count(*), "
+                "sum(size) FROM downloads GROUP BY 1, 2, 3, 4, 5, 6"
             )
         raw.commit()
 
@@ -104,37 +111,58 @@ def uvloop_run(work: Any) -> None:
 
 
 def _config(app: Any) -> uvicorn.Config:
-    return uvicorn.Config(app, lifespan="off", log_config=None, access_log=False, server_header=False, proxy_headers=False)
+    return uvicorn.Config(
+        app, lifespan="off", log_config=None, access_log=False, server_header=False, proxy_headers=False
+    )
 
 
 @contextlib.contextmanager
-def process(target: Any, *args: Any) -> Generator[str]:
-    """A server in a process of its own."""
+def process(target: Any, *args: Any) -> Generator[tuple[str, int]]:
+    """A server in a process of its own: its address and its number."""
     listening = listen()
     child = multiprocessing.get_context("fork").Process(target=target, args=(*args, listening), daemon=True)
     child.start()
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     listening.listen(128)
     try:
-        yield url
+        yield url, child.pid or 0
     finally:
         child.terminate()
         child.join()
         listening.close()
 
 
-def wrk(url: str, token: str, script: str = "") -> tuple[float, str]:
-    """Requests a second, and the 99th percentile."""
+def wrk(url: str, pid: int, token: str, script: str = "") -> tuple[float, str, float]:
+    """Requests a second, the 99th percentile, and microseconds of the server's processor time per request."""
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
         file.write(script)
         file.flush()
         options = ["-s", file.name] if script else []
-        command = ["wrk", "-t1", "-c16", f"-d{SECONDS}", "--latency", "-H", f"Authorization: Bearer {token}", *options, url]
+        command = [
+            "wrk",
+            "-t1",
+            "-c16",
+            f"-d{SECONDS}",
+            "--latency",
+            "-H",
+            f"Authorization: Bearer {token}",
+            *options,
+            url,
+        ]
+        before = _busy(pid)
         out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     if "Non-2xx" in out:
         raise SystemExit(out)
     rate, late = re.search(r"Requests/sec:\s+([\d.]+)", out), re.search(r"99%\s+(\S+)", out)
-    return float(rate[1]) if rate else 0.0, late[1] if late else "?"
+    number = re.search(r"(\d+) requests in", out)
+    spent = (_busy(pid) - before) / int(number[1]) * 1e6 if number else 0.0
+    return float(rate[1]) if rate else 0.0, late[1] if late else "?", spent
+
+
+def _busy(pid: int) -> float:
+    """Seconds of processor time that a process has used: what ratios are made of where the machine is shared."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def main() -> None:
@@ -152,23 +180,25 @@ def main() -> None:
             user = users.get(tx, _operator(), 1)
             token = tokens.issue(tx, tokens.Keys.of(Secrets(KEY.encode())), user).access
         database.close()
-        one = 'i = 0\nrequest = function()\n i = i + 1\n return wrk.format("GET", "/api/v1/downloads/" .. (i * 7919 % %d + 1))\nend'
-        page = 'i = 0\nrequest = function()\n i = i + 1\n return wrk.format("GET", "/api/v1/downloads?platform=forum&per_page=50&page=" .. (i %% 1000 + 1))\nend'
+        one, page = EACH_ONE.replace("%d", str(rows)), EACH_PAGE
         cases = [
             ("one, kept", "/api/v1/downloads/77", ""),
-            ("one, each", "/api/v1/downloads/77", one.replace("%d", str(rows))),
+            ("one, each", "/api/v1/downloads/77", one),
             ("50, kept", "/api/v1/downloads?platform=forum", ""),
-            ("50, each", "/api/v1/downloads?platform=forum", page.replace("%%", "%")),
+            ("50, each", "/api/v1/downloads?platform=forum", page),
         ]
         with process(serve_door, folder) as ours:
             for name, path, script in cases:
-                answer = _wait(ours + path, token)
+                answer = _wait(ours[0] + path, token)
                 headers = [(k, v) for k, v in answer.headers.raw if k.lower() not in {b"date", b"server"}]
                 with process(serve_bytes, answer.content, headers) as bare:
-                    _wait(bare + path, token)
-                    peer, peer_late = wrk(bare + path, token)
-                    rate, late = wrk(ours + path, token, script)
-                print(f"{name:10} {rate:9.0f}/s  bare {peer:9.0f}/s  ratio {rate / peer:.2f}  p99 {late} (bare {peer_late})")
+                    _wait(bare[0] + path, token)
+                    peer, peer_late, peer_spent = wrk(bare[0] + path, bare[1], token)
+                    rate, late, spent = wrk(ours[0] + path, ours[1], token, script)
+                print(
+                    f"{name:9} {rate:7.0f}/s, bare {peer:7.0f}/s, ratio {rate / peer:.2f}; p99 {late}, bare {peer_late}"
+                    f"; processor {spent:.0f} µs, bare {peer_spent:.0f} µs, ratio {peer_spent / spent:.2f}"
+                )
 
 
 def _operator() -> Any:

@@ -36,6 +36,8 @@ RawHeaders = list[tuple[bytes, bytes]]
 LARGEST_BODY: Final = 1_000_000
 """Bytes of a request body; nothing that these contracts carry comes near it."""
 
+_SIGN_IN: Final = "Sign in first: this call needs an access token."
+
 log = logging.getLogger("entourage.doors")
 
 
@@ -95,7 +97,7 @@ class Visit:
     def actor(self) -> Actor:
         """Who asks; raises Unauthenticated."""
         if self.known is None:
-            raise self.refused or Unauthenticated("Sign in first: this call needs an access token.")
+            raise self.refused or Unauthenticated(_SIGN_IN)
         return self.known
 
     async def read(self, verb: Callable[Concatenate[Tx, Actor, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -142,8 +144,16 @@ def visit_in(scope: Scope) -> Visit:
 
 
 def visit_of(request: Asked) -> Visit:
-    """As `visit_in`, for handlers."""
-    return cast("dict[str, Any]", request.scope)[_VISIT]
+    """The visit of somebody who is known; raises Unauthenticated before anything else is looked at."""
+    visit: Visit = cast("dict[str, Any]", request.scope)[_VISIT]
+    if visit.known is None:
+        raise visit.refused or Unauthenticated(_SIGN_IN)
+    return visit
+
+
+def guest_of(request: Asked) -> Visit:
+    """The visit of whoever it is, for the few calls that need no token."""
+    return visit_in(request.scope)
 
 
 class Turnstile:

@@ -4,7 +4,7 @@ from litestar import get, post
 
 from entourage.accounts import sessions, tokens, users
 from entourage.doors.asking import Asked, body
-from entourage.doors.door import Reply, visit_of
+from entourage.doors.door import Reply, guest_of, visit_of
 from entourage.doors.media import shaping, wire
 from entourage.doors.media.dialect import answer, done
 
@@ -12,8 +12,7 @@ from entourage.doors.media.dialect import answer, done
 @post("/auth/login", status_code=200)
 async def log_in(request: Asked) -> Reply:
     """A first pair of tokens for a name and its password."""
-    asked = await body(request, wire.Login)
-    house = visit_of(request).house
+    asked, house = await body(request, wire.Login), guest_of(request).house
     user = await sessions.log_in(house.database, asked.username, asked.password)
     return answer(shaping.tokens(await house.database.write(tokens.issue, house.keys, user)))
 
@@ -21,8 +20,7 @@ async def log_in(request: Asked) -> Reply:
 @post("/auth/refresh", status_code=200)
 async def refresh_tokens(request: Asked) -> Reply:
     """The next pair of tokens for a refresh token, which works once."""
-    asked = await body(request, wire.Refresh)
-    house = visit_of(request).house
+    asked, house = await body(request, wire.Refresh), guest_of(request).house
     return answer(shaping.refreshed(await tokens.refresh(house.database, house.keys, asked.refresh_token)))
 
 
@@ -37,7 +35,7 @@ async def get_me(request: Asked) -> Reply:
 async def log_out(request: Asked) -> Reply:
     """The access token, and the refresh token that came with it, count no more."""
     visit = visit_of(request)
-    if visit.actor and visit.token is not None:
+    if visit.token is not None:
         await visit.house.database.write(tokens.log_out, visit.house.keys, visit.token)
         visit.house.verifier.forget_all()
     return done()

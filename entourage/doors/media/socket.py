@@ -1,7 +1,7 @@
 """Live events: the section "WebSocket Events".
 
 Each event is put into the contract's words once and encoded once, however many sockets get it. A socket that is slow
-gets only the newest progress of each item; one that is hopelessly slow is closed, and reads the lists when it is back.
+gets only the newest progress of each item, and is told when events were left out; one that takes nothing is closed.
 """
 
 import asyncio
@@ -23,11 +23,14 @@ from entourage.doors.door import House, Turnstile
 from entourage.doors.media import wire
 from entourage.kernel import logs
 from entourage.kernel.bus import Event
+from entourage.kernel.clock import system_clock
 from entourage.kernel.errors import EntourageError
 from entourage.kernel.logbook import LogLine
 
-BACKLOG: Final = 256
-"""Events that may wait for a socket before it is given up."""
+BACKLOG: Final = 2_000
+"""Events that may wait for a socket; of more the oldest are left out, and the client is told."""
+STUCK: Final = 15.0
+"""Seconds for which a full socket may take nothing before it is closed."""
 RECHECK: Final = 60.0
 """Seconds after which a token is looked at again: it may have been revoked."""
 CLOSING: Final = 5.0
@@ -41,35 +44,46 @@ _encode = msgspec.json.Encoder().encode
 class Listener:
     """One socket's waiting events."""
 
-    __slots__ = ("actor", "slow", "speaking", "waiting", "wake")
+    __slots__ = ("actor", "missed", "moved_at", "slow", "speaking", "waiting", "wake")
 
     def __init__(self, actor: Actor) -> None:
         self.actor = actor
         self.waiting: dict[object, str] = {}
         self.wake = asyncio.Event()
+        self.missed = 0
+        self.moved_at = 0.0
         self.slow = False
         self.speaking: asyncio.Task[None] | None = None
 
     def hand(self, key: object, text: str) -> None:
         """Let an event wait to be sent; an older one of the same key is left out."""
+        now = asyncio.get_running_loop().time()
         self.waiting.pop(key, None)
+        if not self.waiting and not self.wake.is_set():
+            self.moved_at = now
         if len(self.waiting) >= BACKLOG:
-            self.slow = True
-            self.waiting.clear()
-            if self.speaking is not None:
-                self.speaking.cancel()
-            return
+            del self.waiting[next(iter(self.waiting))]
+            self.missed += 1
+            if now - self.moved_at > STUCK:
+                self.slow = True
+                if self.speaking is not None:
+                    self.speaking.cancel()
         self.waiting[key] = text
         self.wake.set()
 
     async def speak(self, socket: Socket) -> None:
         """Send what waits, for ever."""
+        clock = asyncio.get_running_loop().time
         while True:
             await self.wake.wait()
             self.wake.clear()
-            texts, self.waiting = self.waiting, {}
-            for text in texts.values():
-                await socket.send_data(text)
+            while self.waiting:
+                if self.missed:
+                    missed, self.missed = self.missed, 0
+                    await socket.send_data(_left_out(missed))
+                key = next(iter(self.waiting))
+                await socket.send_data(self.waiting.pop(key))
+                self.moved_at = clock()
 
 
 class Crowd:
@@ -210,6 +224,13 @@ class Crowd:
 
     def _everybody(self) -> Iterable[Listener]:
         return itertools.chain.from_iterable(self._listeners.values())
+
+
+def _left_out(count: int) -> str:
+    """What a client is told that reads too slowly."""
+    message = f"{count} events came faster than they were read and were left out; read the lists again."
+    data = _notice({"level": "warning", "title": "Events left out", "message": message})[1]
+    return _encode({"type": "notification", "timestamp": wire.precise(system_clock()), "data": data}).decode()
 
 
 async def _hear(socket: Socket) -> None:

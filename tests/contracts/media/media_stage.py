@@ -133,6 +133,18 @@ class Stage:
         return self.do(download_store.keep, order, kept, attempts=1, error=failed)
 
 
+class _Server(uvicorn.Server):
+    """Says when it listens."""
+
+    def __init__(self, config: uvicorn.Config, ready: threading.Event) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready.set()
+
+
 @contextlib.contextmanager
 def staged(database_url: str, data: Path, clock: Any, **options: Any) -> Generator[Stage]:
     """A stage for as long as the block lasts."""
@@ -163,7 +175,6 @@ def staged(database_url: str, data: Path, clock: Any, **options: Any) -> Generat
         await receive()
         async with life():
             await send({"type": "lifespan.startup.complete"})
-            ready.set()
             await receive()
         await send({"type": "lifespan.shutdown.complete"})
 
@@ -178,7 +189,7 @@ def staged(database_url: str, data: Path, clock: Any, **options: Any) -> Generat
             ws_per_message_deflate=False,
             timeout_graceful_shutdown=3,
         )
-        server = uvicorn.Server(config)
+        server = _Server(config, ready)
         thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
         thread.start()
         assert ready.wait(30), "the server did not start"

@@ -97,6 +97,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_downloads_finished_at", "downloads", ["finished_at"])
     op.create_index("ix_downloads_owner", "downloads", ["owner", "id"])
+    op.create_index("ix_downloads_platform", "downloads", ["platform", "id"])
     op.create_index("ix_downloads_platform_source", "downloads", ["platform", "source", "id"])
     op.create_index("ix_downloads_queue_id", "downloads", ["queue_id"])
     op.create_index("ix_downloads_sha256", "downloads", ["sha256"])
