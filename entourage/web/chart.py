@@ -35,9 +35,7 @@ def bars(points: Sequence[Point], step: timedelta = timedelta(days=1)) -> Markup
                 '<rect class="hit" x="{:.1f}" y="{}" width="{:.1f}" height="{}"/>'
                 '<rect class="came" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" rx="1.5"/>'
                 '<rect class="lost" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" rx="1.5"/></g>'
-            ).format(
-                words, x, TOP, slot, room, x, base - came, width, came, x, base - came - lost, width, lost
-            )  # fmt: skip
+            ).format(words, x, TOP, slot, room, x, base - came, width, came, x, base - came - lost, width, lost)
         )
         if index % every == 0:
             drawn.append(Markup('<text x="{:.1f}" y="{}">{}</text>').format(x, HEIGHT - 5, label(point.at, step)))
@@ -48,7 +46,7 @@ def bars(points: Sequence[Point], step: timedelta = timedelta(days=1)) -> Markup
 
 
 def nice(value: int) -> int:
-    """The next round number at or above: 1, 2, 5, 10, 20, 50 …"""
+    """The next round number at or above: 1, 2, 5, 10, 20, 50 and so on."""
     scale = 1
     while True:
         for step in (1, 2, 5):

@@ -18,7 +18,7 @@ from entourage.web import words
 from entourage.web.faults import sentence
 from entourage.web.frame import THEME_COOKIE, THEMES, back, page, theme_of
 from entourage.web.parts import Ask, parts_of
-from entourage.web.visitor import SESSION_COOKIE, cookie, form_of, local_path, maybe_visitor, visitor_of
+from entourage.web.visitor import SESSION_COOKIE, Form, cookie, form_of, local_path, maybe_visitor, visitor_of
 
 _FORWARDED = ("x-forwarded-for", "forwarded", "x-real-ip", "via")
 
@@ -74,9 +74,7 @@ async def set_up(request: Ask) -> Response[Any] | Redirect:
         if not hmac.compare_digest(code.encode(), given["code"].lower().encode()):
             return _set_up_page(request, given, {"code": "This is not the code that the server printed."}, 422)
     try:
-        if form.raw("password") != form.raw("again"):
-            raise Invalid(Problem("again", "The two passwords differ."))
-        hashed = await passwords.hashed(form.raw("password"))
+        hashed = await passwords.hashed(same_twice(form))
         user = await parts.database.write(users.set_up, given["username"], hashed, given["email"] or None)
     except Invalid as error:
         return _set_up_page(request, given, problems_of(error), 422)
@@ -138,6 +136,13 @@ async def theme(request: Ask) -> Redirect:
     answer = back(request, form.text("back"))
     answer.cookies.append(cookie(request, THEME_COOKIE, chosen, 31_536_000))
     return answer
+
+
+def same_twice(form: Form) -> str:
+    """The new password of a form; raises Invalid unless it was typed the same way twice."""
+    if form.raw("password") != form.raw("again"):
+        raise Invalid(Problem("again", "The two passwords differ."))
+    return form.raw("password")
 
 
 def problems_of(error: EntourageError) -> dict[str, str]:

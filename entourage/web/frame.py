@@ -4,7 +4,8 @@ import base64
 import binascii
 import functools
 import secrets
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, cast
 
 import jinja2
 import msgspec
@@ -37,6 +38,13 @@ SECURITY = {
 """Sent with every page: nothing comes from elsewhere, nothing runs that is not a file of ours, nobody frames us."""
 
 
+FILTERS: Sequence[Callable[..., object]] = (
+    words.size, words.number, words.plural, words.span, words.clock, words.moment, words.day, words.percent,
+    words.sentence, words.stamp, words.lines,
+)  # fmt: skip
+"""What templates can do with values, under their own names."""
+
+
 @functools.cache
 def _templates() -> jinja2.Environment:
     environment = jinja2.Environment(
@@ -47,10 +55,10 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.globals.update(asset=assets.url, status_words=words.STATUS, kind_words=words.KINDS)
-    for each in (words.size, words.number, words.plural, words.span, words.clock, words.moment, words.day,
-                 words.percent, words.sentence, words.stamp, words.lines):  # fmt: skip
-        environment.filters[each.__name__] = each
+    names = cast("dict[str, Any]", environment.globals)
+    names |= {"asset": assets.url, "status_words": words.STATUS, "kind_words": words.KINDS}
+    filters = cast("dict[str, Any]", environment.filters)
+    filters |= {each.__name__: each for each in FILTERS}
     return environment
 
 

@@ -1,6 +1,7 @@
 """Kept files as browsers get them: whole or in ranges, named by their content, and never allowed to act as a page."""
 
 import asyncio
+import os
 import re
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -35,7 +36,7 @@ _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
 def span_of(wanted: str | None, size: int) -> tuple[int, int] | None:
-    """The first and last byte that a Range header wants, None for the whole file; raises IndexError where there is none.
+    """The first and last byte that a Range header wants, None for the whole file; IndexError where there is none.
 
     What is not one simple range is answered whole, as RFC 9110 (14.2) allows.
     """
@@ -92,7 +93,7 @@ async def _send(
         file = await asyncio.to_thread(path.open, "rb")
     except FileNotFoundError:
         raise NotFound("The file is missing on the disk; `entourage verify` says what else is.") from None
-    size = path.stat().st_size
+    size = os.fstat(file.fileno()).st_size
     wanted = request.headers.get("range")
     if request.headers.get("if-range", etag) != etag:
         wanted = None

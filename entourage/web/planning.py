@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -97,7 +98,7 @@ async def _form_page(
 
 FIELDS = ("name", "address", "platform", "source", "content_type", "cron", "timezone", "max_downloads", "days_back",
           "downloader", "priority", "enabled", "monitor_days", "kind")  # fmt: skip
-NEW: Mapping[str, object] = {name: "" for name in FIELDS} | {
+NEW: Mapping[str, object] = dict.fromkeys(FIELDS, "") | {
     "cron": "0 */4 * * *", "timezone": "UTC", "enabled": "on", "monitor_days": "30", "kind": "creator",
 }  # fmt: skip
 
@@ -113,7 +114,8 @@ async def show_new(request: Ask) -> Response[Any]:
 async def say(request: Ask) -> Response[Any]:
     """A cron expression in words and its next times, while it is being typed."""
     cron, zone = request.query_params.get("cron", ""), request.query_params.get("timezone", "") or "UTC"
-    problem, text, times = "", "", []
+    problem, text = "", ""
+    times: list[datetime] = []
     try:
         ZoneInfo(zone)
         now = parts_of(request).database.clock()
@@ -152,6 +154,14 @@ def _problems(error: EntourageError) -> dict[str, str]:
     return found
 
 
+def _complete(form: Form) -> None:
+    """Returns if the form says what is looked at, and under which name; raises Invalid."""
+    if not form.text("name"):
+        raise Invalid(Problem("name", "give it a name, so that you find it again"))
+    if not form.text("source") and not form.text("address"):
+        raise Invalid(Problem("source", "say whom to look at, or give an address below"))
+
+
 @post("/schedules")
 async def add(request: Ask) -> Response[Any] | Redirect:
     """Make a schedule, or watch a forum's thread."""
@@ -171,10 +181,7 @@ async def add(request: Ask) -> Response[Any] | Redirect:
             )
             return back(request, "/schedules", f"“{made.name}” is watched; the first look is under way.")
         source = form.text("source")
-        if not form.text("name"):
-            raise Invalid(Problem("name", "give it a name, so that you find it again"))
-        if not source and not form.text("address"):
-            raise Invalid(Problem("source", "say whom to look at, or give an address below"))
+        _complete(form)
         made = await database.write(
             schedules.add,
             actor,

@@ -12,9 +12,9 @@ from entourage.accounts import passwords, sessions, users
 from entourage.accounts.model import Actor, Role
 from entourage.archive import preferences
 from entourage.kernel.db import Tx
-from entourage.kernel.errors import Conflict, EntourageError, Invalid, LockedOut, Problem, Unauthenticated
+from entourage.kernel.errors import Conflict, EntourageError, Invalid, LockedOut, Unauthenticated
 from entourage.web import choices
-from entourage.web.entry import problems_of
+from entourage.web.entry import problems_of, same_twice
 from entourage.web.frame import back, page
 from entourage.web.parts import Ask, parts_of
 from entourage.web.visitor import Form, form_of, visitor_of
@@ -185,10 +185,8 @@ async def change_email(request: Ask) -> Response[Any] | Redirect:
 async def change_password(request: Ask) -> Response[Any] | Redirect:
     """Change one's own password; other browsers and programs are signed out, this one stays."""
     form, visitor = await form_of(request), visitor_of(request)
-    new = form.raw("password")
     try:
-        if new != form.raw("again"):
-            raise Invalid(Problem("again", "The two passwords differ."))
+        new = same_twice(form)
         await sessions.change_password(
             parts_of(request).database, visitor.actor, form.raw("old"), new, cookie=visitor.cookie
         )

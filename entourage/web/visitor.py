@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
 from litestar.connection import ASGIConnection
@@ -82,9 +83,9 @@ async def form_of(request: Ask) -> Form:
         raise Invalid(Problem("form", "has too many fields")) from error
 
 
-async def only_visitors(connection: ASGIConnection, handler: BaseRouteHandler) -> None:  # pyright: ignore[reportMissingTypeArgument, reportUnknownParameterType] # Litestar's guard
+async def only_visitors(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """The guard of every page: a session wherever the handler is not marked public, and proof for every change."""
-    request: Ask = connection  # pyright: ignore[reportAssignmentType, reportUnknownVariableType] # guards of HTTP handlers get the request
+    request = cast("Ask", connection)  # guards of HTTP handlers get the request
     if any(isinstance(value, int) and value > LARGEST_NUMBER for value in request.path_params.values()):
         raise NotFound("There is nothing with such a number.")
     public = bool(handler.opt.get("public"))
@@ -125,11 +126,12 @@ def visitor_of(request: Ask) -> Visitor:
 
 def maybe_visitor(request: Ask) -> Visitor | None:
     """Who looks at this page, if they are signed in."""
-    return request.scope.get("user")
+    found: Visitor | None = request.scope["user"] if "user" in request.scope else None  # noqa: SIM401 - its `get` has no type
+    return found
 
 
 def cookie(request: Ask, name: str, value: str, seconds: int | None = None) -> Cookie:
-    """A cookie of ours, out of the reach of scripts; `seconds` 0 takes it away, None keeps it until the browser ends."""
+    """A cookie of ours that scripts cannot reach; `seconds` 0 takes it away, None keeps it until the browser ends."""
     secure = is_https(request)
     return Cookie(key=name, value=value, max_age=seconds, path="/", httponly=True, samesite="lax", secure=secure)
 

@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 from markupsafe import Markup, escape
 
+NOTHING = "\N{EN DASH}"
+"""Stands where there is no number."""
 _UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
 _STEP = 1024
 _TEN = 10
@@ -13,7 +15,7 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 def size(count: float | None) -> str:
     """Bytes in the largest unit that keeps the number at or above one: 1.5 MB."""
     if count is None:
-        return "–"
+        return NOTHING
     value, unit = float(count), 0
     while abs(value) >= _STEP and unit < len(_UNITS) - 1:
         value, unit = value / _STEP, unit + 1
@@ -34,7 +36,7 @@ def plural(count: int, one: str, many: str = "") -> str:
 def span(seconds: float | None) -> str:
     """A length of time in one or two units: 45 s, 3 min, 2 h 5 min, 4 days."""
     if seconds is None:
-        return "–"
+        return NOTHING
     whole = int(seconds)
     if whole < _MINUTE:
         return f"{whole} s"
@@ -78,7 +80,7 @@ def distance(at: datetime, now: datetime) -> str:
 
 def day(at: datetime | None) -> str:
     """The day alone."""
-    return "–" if at is None else f"{at.day} {at:%b %Y}"
+    return NOTHING if at is None else f"{at.day} {at:%b %Y}"
 
 
 def stamp(at: datetime) -> str:

@@ -148,8 +148,8 @@ async def shelve(
     owner: int,
     body: bytes,
     name: str,
-    kind: MediaKind = MediaKind.IMAGE,
     *,
+    kind: MediaKind = MediaKind.IMAGE,
     caption: str | None = None,
     source: str = "example.org",
 ) -> Download:

@@ -3,12 +3,12 @@
 import re
 from collections.abc import Generator
 from importlib.resources import files
-from typing import Any
+from typing import Any, cast
 
 import gallery
 import msgspec
 import pytest
-from conftest import PASSWORD, Caller, Served, token
+from browsing import PASSWORD, Caller, Served, token
 
 from entourage.accounts import passwords, users
 from entourage.accounts.model import Role, User
@@ -32,8 +32,9 @@ class NoArchive:
 
 def routes() -> list[tuple[str, set[str]]]:
     """Every path of the pages and its methods, with numbers filled in."""
-    app = build(*[None] * 4, NoArchive())  # pyright: ignore[reportArgumentType]  # nothing is asked of the parts
-    return [(route.path, set(getattr(route, "methods", ())) - {"OPTIONS", "HEAD"}) for route in app.routes]
+    nothing: Any = None
+    app = build(nothing, nothing, nothing, nothing, cast("Any", NoArchive()))
+    return [(route.path, {*getattr(route, "methods", ())} - {"OPTIONS", "HEAD"}) for route in app.routes]
 
 
 def filled(path: str) -> str:
@@ -52,7 +53,9 @@ def test_every_change_wants_the_token_of_the_page(signed_in: Caller) -> None:
     asked = [filled(path) for path, methods in routes() if "POST" in methods]
     assert len(asked) > 15
     for path in asked:
-        answer = signed_in.post(path, content="csrf=wrong", headers={"Content-Type": "application/x-www-form-urlencoded"})
+        answer = signed_in.post(
+            path, content="csrf=wrong", headers={"Content-Type": "application/x-www-form-urlencoded"}
+        )
         assert answer.status_code == 403, path
         assert "Nothing was changed" in answer.text
 
@@ -100,8 +103,17 @@ def test_a_session_cookie_is_out_of_reach_of_scripts_and_other_sites(caller: Cal
 def test_signing_in_goes_on_where_one_wanted_to_go_but_never_elsewhere(caller: Caller) -> None:
     there = caller.get("/library?kind=video")
     assert there.headers["location"] == "/sign-in?next=/library%3Fkind%3Dvideo"
-    assert caller.form("/sign-in", username="anna", password=PASSWORD, next="//evil.example/").headers["location"] == "/"
-    assert [local_path(p) for p in ("/a?b", "//e", "/\\e", "https://e", "", "/\tx")] == ["/a?b", "/", "/", "/", "/", "/"]
+    assert (
+        caller.form("/sign-in", username="anna", password=PASSWORD, next="//evil.example/").headers["location"] == "/"
+    )
+    assert [local_path(p) for p in ("/a?b", "//e", "/\\e", "https://e", "", "/\tx")] == [
+        "/a?b",
+        "/",
+        "/",
+        "/",
+        "/",
+        "/",
+    ]
 
 
 def test_a_wrong_password_says_so_and_five_lock_the_name(caller: Caller) -> None:
@@ -190,7 +202,9 @@ def test_a_file_comes_whole_in_ranges_and_once(served: Served, pictures: list[Do
 
 def test_what_is_no_picture_is_saved_and_never_opened(served: Served, anna: User, signed_in: Caller) -> None:
     body = b"<html><script>alert(1)</script></html>"
-    kept = served.wait_for(gallery.shelve(served.database, served.shelf, anna.id, body, "page.html", MediaKind.FILE))
+    kept = served.wait_for(
+        gallery.shelve(served.database, served.shelf, anna.id, body, "page.html", kind=MediaKind.FILE)
+    )
     answer = signed_in.get(f"/media/{kept.id}")
     assert answer.headers["content-type"] == "application/octet-stream"
     assert answer.headers["content-disposition"].startswith("attachment")
@@ -260,7 +274,10 @@ def test_items_are_paused_resumed_moved_and_removed(signed_in: Caller, served: S
     def status(item: int) -> ItemStatus:
         return served.read(queue.get, anna.actor, item).status
 
-    assert signed_in.form(f"/queue/{ids[0]}/pause", seen="/queue", back="/queue?page=1").headers["location"] == "/queue?page=1"
+    assert (
+        signed_in.form(f"/queue/{ids[0]}/pause", seen="/queue", back="/queue?page=1").headers["location"]
+        == "/queue?page=1"
+    )
     assert status(ids[0]) is ItemStatus.PAUSED
     assert "Paused by you" in signed_in.get(f"/queue/{ids[0]}").text
     signed_in.form("/queue/many", seen="/queue", deed="pause", id=ids)
@@ -276,7 +293,9 @@ def test_items_are_paused_resumed_moved_and_removed(signed_in: Caller, served: S
 def test_a_strangers_words_stay_words(signed_in: Caller, served: Served, anna: User) -> None:
     evil = '"><img src=x onerror=alert(1)><script>alert(2)</script>'
     kept = served.wait_for(
-        gallery.shelve(served.database, served.shelf, anna.id, gallery.draw(1, 60, 40), "x.jpg", caption=evil, source=evil)
+        gallery.shelve(
+            served.database, served.shelf, anna.id, gallery.draw(1, 60, 40), "x.jpg", caption=evil, source=evil
+        )
     )
     served.write(queue.add, anna.actor, Wish("https://example.org/", source=evil))
     for path in ("/", "/queue", "/library", f"/library/{kept.id}", "/queue/1"):
@@ -289,8 +308,17 @@ def test_a_strangers_words_stay_words(signed_in: Caller, served: Served, anna: U
 
 
 def test_a_schedule_is_made_changed_and_removed(signed_in: Caller, served: Served, anna: User) -> None:
-    form = {"kind": "creator", "name": "Harbour", "platform": "web", "address": "https://example.org/h", "source": "harbour",
-            "cron": "0 */4 * * *", "timezone": "Europe/Berlin", "enabled": "on", "max_downloads": "5"}  # fmt: skip
+    form = {
+        "kind": "creator",
+        "name": "Harbour",
+        "platform": "web",
+        "address": "https://example.org/h",
+        "source": "harbour",
+        "cron": "0 */4 * * *",
+        "timezone": "Europe/Berlin",
+        "enabled": "on",
+        "max_downloads": "5",
+    }
     wrong = signed_in.form("/schedules", seen="/schedules/new", **{**form, "cron": "every day"})
     assert wrong.status_code == 422
     assert "five fields" in wrong.text
@@ -301,7 +329,11 @@ def test_a_schedule_is_made_changed_and_removed(signed_in: Caller, served: Serve
     path = f"/schedules/{made.id}"
     signed_in.form(path, **{**form, "name": "The harbour", "max_downloads": ""})
     changed = served.read(schedules.get, anna.actor, made.id)
-    assert (changed.name, "max_downloads" in changed.config, changed.timezone) == ("The harbour", False, "Europe/Berlin")
+    assert (changed.name, "max_downloads" in changed.config, changed.timezone) == (
+        "The harbour",
+        False,
+        "Europe/Berlin",
+    )
     signed_in.form(f"{path}/off", seen="/schedules")
     assert not served.read(schedules.get, anna.actor, made.id).enabled
     signed_in.form(f"{path}/run", seen="/schedules")
@@ -399,13 +431,20 @@ def test_odd_addresses_of_pages_do_no_harm(signed_in: Caller) -> None:
 
 
 def test_every_error_has_its_words() -> None:
-    known = {kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.EntourageError)}
+    known = {
+        kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.EntourageError)
+    }
     assert known - {errors.EntourageError} == set(faults.TITLES)
 
 
 def test_the_files_that_pages_need_are_in_the_package() -> None:
     root = files("entourage.web")
-    for name in ("templates/base.html", "static/app.css", "static/vendor/htmx.min.js", "static/vendor/htmx.LICENSE.txt"):
+    for name in (
+        "templates/base.html",
+        "static/app.css",
+        "static/vendor/htmx.min.js",
+        "static/vendor/htmx.LICENSE.txt",
+    ):
         assert (root / name).is_file()
 
 
