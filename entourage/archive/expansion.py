@@ -14,7 +14,7 @@ from entourage.archive.model import (
     Order,
     Profile,
 )
-from entourage.archive.orders import address_hash, job_of
+from entourage.archive.orders import address_hash, bookmark_key, job_of
 from entourage.archive.recording import complete_if_done
 from entourage.archive.store import downloads as store
 from entourage.archive.store import queue as queue_store
@@ -37,7 +37,7 @@ class Listing:
         self._flushed_at = time.monotonic()
         self._cursor: str | None = None
         self.seen = 0
-        self.last_post_at: datetime | None = None
+        self._last_post_at: datetime | None = None
 
     @property
     def full(self) -> bool:
@@ -50,6 +50,7 @@ class Listing:
             await self._database.write(_entitle, self._item.id, found.title, found.expected)
         elif isinstance(found, Cursor):
             self._cursor = found.value
+            self._saw(found.last_post_at)
             await self.flush()
         else:
             self._note(found)
@@ -57,13 +58,15 @@ class Listing:
                 await self.flush()
 
     def _note(self, media: Media) -> None:
-        if media.posted_at is not None:
-            if self.last_post_at is None or media.posted_at > self.last_post_at:
-                self.last_post_at = media.posted_at
-            if self._since is not None and media.posted_at < self._since:
-                return
+        self._saw(media.posted_at)
+        if media.posted_at is not None and self._since is not None and media.posted_at < self._since:
+            return
         self.seen += 1
         self._batch.append(media)
+
+    def _saw(self, posted_at: datetime | None) -> None:
+        if posted_at is not None and (self._last_post_at is None or posted_at > self._last_post_at):
+            self._last_post_at = posted_at
 
     async def flush(self) -> None:
         """Plan what was found since the last time."""
@@ -71,7 +74,7 @@ class Listing:
         cursor, self._cursor = self._cursor, None
         self._flushed_at = time.monotonic()
         if batch or cursor:
-            await self._database.write(plan, self._item.id, batch, cursor, self.last_post_at)
+            await self._database.write(plan, self._item.id, batch, cursor, self._last_post_at)
 
 
 def begin(tx: Tx, item_id: int) -> Item | None:
@@ -126,15 +129,10 @@ def _upgradable(item: Item, before: Download, *, upgrading: bool) -> bool:
     )
 
 
-def bookmark_key(item: Item) -> str:
-    """What an address is bookmarked by."""
-    return address_hash(item.platform, f"{item.url}\n{item.content_type or ''}\n{item.profile or ''}")
-
-
-def expanded(tx: Tx, item_id: int, last_post_at: datetime | None) -> None:
+def expanded(tx: Tx, item_id: int) -> None:
     """Note that everything behind an address is planned."""
     item = queue_store.get(tx, item_id)
     if item is None or item.status in FINISHED:
         return
     queue_store.update(tx, item, expanded=True)
-    complete_if_done(tx, item_id, last_post_at=last_post_at)
+    complete_if_done(tx, item_id)

@@ -12,7 +12,7 @@ from entourage.accounts.model import OPERATOR
 from entourage.archive import expansion, housekeeping, mail, preferences, recording, schedules
 from entourage.archive.files import Shelf
 from entourage.archive.model import Download, DownloadStatus, Item, Kept, Order
-from entourage.archive.orders import order_of
+from entourage.archive.orders import bookmark_key, order_of
 from entourage.archive.progress import Progress
 from entourage.archive.statistics import GIGABYTE
 from entourage.archive.store import downloads as store
@@ -73,7 +73,7 @@ class Archive:
                 if listing.full:
                     break
         await listing.flush()
-        return Done(partial(expansion.expanded, item_id=item.id, last_post_at=listing.last_post_at))
+        return Done(partial(expansion.expanded, item_id=item.id))
 
     def cookies_of(self, tx: Tx, platform: str) -> Mapping[str, str]:
         """The cookies of the account that may be used on a platform; none where none was given."""
@@ -83,7 +83,7 @@ class Archive:
         return {}
 
     def _target_of(self, tx: Tx, item: Item) -> Target:
-        mark = store.bookmark(tx, item.owner, expansion.bookmark_key(item))
+        mark = store.bookmark(tx, item.owner, bookmark_key(item))
         return Target(
             url=item.url,
             content_type=item.content_type,

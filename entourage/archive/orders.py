@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from entourage.archive.model import DEFAULT_PRIORITY, Order, Profile
+from entourage.archive.model import DEFAULT_PRIORITY, Item, Order, Profile
 from entourage.kernel import jobs
 from entourage.kernel.db import Tx
 from entourage.kernel.jobs import NewJob
@@ -17,6 +17,11 @@ DEFAULT_ATTEMPTS = 3
 def address_hash(platform: str, key: str) -> str:
     """The name of a file within its owner's archive: SHA-256 of its platform and the network's own key."""
     return hashlib.sha256(f"{platform}\n{key}".encode()).hexdigest()
+
+
+def bookmark_key(item: Item) -> str:
+    """What an address is bookmarked by."""
+    return address_hash(item.platform, f"{item.url}\n{item.content_type or ''}\n{item.profile or ''}")
 
 
 def lanes_of(platform: str, profile: Profile | None, media: Media) -> tuple[str, ...]:

@@ -1,11 +1,10 @@
 """Recording: how a file or a whole item ended, in one transaction with the job that brought it there."""
 
 from dataclasses import replace
-from datetime import datetime
 
 from entourage.archive import preferences, queue, runs
 from entourage.archive.model import FINISHED, Download, DownloadStatus, Item, ItemStatus, Kept, Order, Profile
-from entourage.archive.orders import defer_order, order_of
+from entourage.archive.orders import bookmark_key, defer_order, order_of
 from entourage.archive.store import downloads as store
 from entourage.archive.store import queue as queue_store
 from entourage.kernel import events, jobs, logs
@@ -87,7 +86,7 @@ def expansion_failed(tx: Tx, job: Job, reason: str) -> None:
     complete_if_done(tx, item.id)
 
 
-def complete_if_done(tx: Tx, item_id: int, *, last_post_at: datetime | None = None) -> None:
+def complete_if_done(tx: Tx, item_id: int) -> None:
     """End an item when it is expanded and every file of it is dealt with."""
     item = queue_store.get(tx, item_id)
     if item is None or item.status in FINISHED or not item.expanded:
@@ -106,7 +105,8 @@ def complete_if_done(tx: Tx, item_id: int, *, last_post_at: datetime | None = No
     if over.items_done:
         jobs.defer(tx, "thumbnails", {"queue_id": item.id}, lanes=("housekeeping",), priority=jobs.LAST)
     if over.run_id is not None:
-        runs.end(tx, over.run_id, status, over.items_done, error, last_post_at=last_post_at)
+        mark = store.bookmark(tx, item.owner, bookmark_key(item))
+        runs.end(tx, over.run_id, status, over.items_done, error, last_post_at=mark[1] if mark else None)
     _tell(tx, over)
 
 

@@ -113,7 +113,7 @@ class Settings:
     log_megabytes: int = field(
         default=1024, metadata=_about("Room for all logs; the oldest go first.", unit="MB", least=16)
     )
-    slots: int = field(default=16, metadata=_about("How many jobs run at once.", least=1))
+    slots: int = field(default=80, metadata=_about("How many jobs run at once.", least=1))
     public_rate: int = field(
         default=100, metadata=_about("Requests that one address may send without signing in.", unit="per hour", least=1)
     )

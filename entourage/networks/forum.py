@@ -99,7 +99,9 @@ async def expand(target: Target, net: Net) -> AsyncGenerator[Found]:
                     seen_files.add(links.identity(file.preview))
                 listed += 1
                 yield _media(file, post, page, source)
-        yield Cursor(json.dumps({"page": page.url, "post": max([newest or 0, *seen_posts])}))
+        dates = [post.posted_at for post in page.posts if post.posted_at is not None]
+        value = json.dumps({"page": page.url, "post": max([newest or 0, *seen_posts])})
+        yield Cursor(value, max(dates, default=None))
 
 
 def _place(after: str | None) -> tuple[str | None, int | None]:

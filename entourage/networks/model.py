@@ -73,9 +73,11 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A place to go on from: everything before it has been yielded. Opaque outside its connector."""
+    """A place to go on from: everything before it has been yielded. `value` is opaque outside its connector."""
 
     value: str
+    last_post_at: datetime | None = None
+    """When the newest post seen was made, also where it shows no file."""
 
 
 @dataclass(frozen=True, slots=True)
