@@ -14,7 +14,7 @@ from litestar.response import Redirect
 from entourage.kernel import errors
 from entourage.web.frame import back, here, page
 from entourage.web.parts import Ask
-from entourage.web.visitor import SAFE, local_path
+from entourage.web.visitor import SAFE, local_path, own_hosts
 
 _log = logging.getLogger("entourage.web")
 
@@ -107,7 +107,7 @@ def named(field: str) -> str:
 def came_from(request: Ask) -> str:
     """The path of the page that sent this form, or the first page."""
     parts = urlsplit(request.headers.get("referer", ""))
-    if parts.netloc != request.headers.get("host"):
+    if parts.netloc not in own_hosts(request):
         return "/"
     return local_path(f"{parts.path}?{parts.query}" if parts.query else parts.path)
 

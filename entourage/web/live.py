@@ -38,7 +38,7 @@ def hello(tx: Tx, actor: Actor) -> dict[str, Any]:
 
 
 async def news(bus: Bus, database: Database, actor: Actor, cookie: str) -> AsyncIterator[bytes]:
-    """Everything that concerns the actor, until the session ends."""
+    """Everything that concerns the actor, until the session ends or its rights change."""
     with bus.watch(None if actor.admin else actor.user_id) as watcher:
         first = await database.read(hello, actor)
         yield b"retry: 2000\nevent: hello\ndata: " + msgspec.json.encode(first) + b"\n\n"
@@ -53,7 +53,8 @@ async def news(bus: Bus, database: Database, actor: Actor, cookie: str) -> Async
             now = asyncio.get_running_loop().time()
             if now - checked >= QUIET_SECONDS:
                 checked = now
-                if await database.read(sessions.lookup, cookie) is None:
+                session = await database.read(sessions.lookup, cookie)
+                if session is None or session.actor != actor:
                     return
 
 

@@ -102,10 +102,7 @@ async def only_visitors(connection: ASGIConnection[Any, Any, Any, Any], handler:
 
 
 async def _prove(request: Ask, visitor: Visitor | None) -> None:
-    site = request.headers.get("sec-fetch-site")
-    origin = request.headers.get("origin")
-    elsewhere = origin not in {None, "null"} and urlsplit(origin or "").netloc != request.headers.get("host")
-    if site in {"cross-site", "same-site"} or elsewhere:
+    if _is_from_elsewhere(request):
         raise NotAllowed("This was sent from another site, so nothing was changed.")
     cookie = visitor.cookie if visitor else request.cookies.get(FORM_COOKIE, "")
     given = request.headers.get("x-csrf-token") or (await form_of(request)).raw("csrf")
@@ -114,6 +111,20 @@ async def _prove(request: Ask, visitor: Visitor | None) -> None:
             "This page was open for too long, or was opened before you signed in. "
             "Nothing was changed; reload the page and try again."
         )
+
+
+def _is_from_elsewhere(request: Ask) -> bool:
+    """Whether another site sent this, as the browser tells; older ones tell only the origin."""
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin", "")
+    if site is not None:
+        return site not in {"same-origin", "none"}
+    return origin not in {"", "null"} and urlsplit(origin).netloc not in own_hosts(request)
+
+
+def own_hosts(request: Ask) -> set[str]:
+    """The names that this server goes by: what the request says, and what the operator set for links."""
+    named = {request.headers.get("host", ""), urlsplit(parts_of(request).settings.public_url).netloc}
+    return named - {""}
 
 
 def visitor_of(request: Ask) -> Visitor:

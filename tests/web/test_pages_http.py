@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Generator
+from dataclasses import replace
 from importlib.resources import files
 from typing import Any, cast
 
@@ -455,3 +456,12 @@ def test_sizes_and_spans_read_as_people_say_them() -> None:
     assert [words.span(n) for n in (5, 90, 7500, 7200, 200_000)] == ["5 s", "1 min", "2 h 5 min", "2 h", "2 days"]
     assert words.number(1234567) == "1\u202f234\u202f567"
     assert words.lines("<b>\na") == "&lt;b&gt;<br>a"
+
+
+def test_a_server_behind_a_proxy_knows_its_public_name(served: Served, anna: User) -> None:
+    served.settings = replace(served.settings, public_url="https://media.example.org")
+    served.start()
+    with Caller(base_url=served.url, headers={"Origin": "https://media.example.org"}) as client:
+        assert client.sign_in().status_code == 303
+    with Caller(base_url=served.url, headers={"Origin": "https://other.example.org"}) as client:
+        assert client.sign_in().status_code == 403
