@@ -46,7 +46,7 @@ function begin() {
     const img = document.createElement('img');
     img.alt = '';
     img.decoding = 'async';
-    img.addEventListener('error', () => { img.hidden = true; });
+    img.addEventListener('error', () => { img.hidden = true; say(tile); });
     const none = document.createElement('span');
     none.className = 'none';
     const from = document.createElement('span');
@@ -57,6 +57,14 @@ function begin() {
     tile.append(box, a);
     tile.parts = { box, a, img, none, from, mark };
     return tile;
+  }
+
+  // Stands where there is no picture: what kind of file it is, and its name.
+  function say(tile) {
+    const { none } = tile.parts;
+    none.innerHTML = `<svg class="icon" aria-hidden="true"><use href="${icons}#${tile.data.kind}"></use></svg>`;
+    none.append(tile.data.name);
+    none.hidden = false;
   }
 
   const clock = (seconds) => {
@@ -85,10 +93,8 @@ function begin() {
     img.hidden = !data.thumb;
     if (data.thumb) img.src = data.thumb; else img.removeAttribute('src');
     none.hidden = Boolean(data.thumb);
-    if (!data.thumb) {
-      none.innerHTML = `<svg class="icon" aria-hidden="true"><use href="${icons}#${data.kind}"></use></svg>`;
-      none.append(data.name);
-    }
+    tile.data = data;
+    if (!data.thumb) say(tile);
     const words = data.kind === 'warn' ? 'Failed' : data.seconds ? clock(data.seconds) : data.kind === 'video' ? 'Video' : '';
     mark.hidden = !words;
     mark.textContent = words;
