@@ -92,7 +92,7 @@ class FileReply:
         if not first.isdigit() or (last and not last.isdigit()):
             return 0, size
         start, end = int(first[:20]), int(last[:20]) + 1 if last else size
-        if end <= start:
+        if last and end <= start:
             return 0, size
         return (start, min(end, size)) if start < size else None
 

@@ -251,7 +251,7 @@ def test_head_answers_as_get_does_without_the_body(stage: Stage, admin: httpx.Cl
     "credential", [None, "", "Bearer", "Bearer nonsense", "Basic YTpi", "Bearer a.b.c", "Bearer \xff\xfe"]
 )
 def test_without_a_token_that_counts_nothing_is_told(stage: Stage, credential: str | None) -> None:
-    headers = {} if credential is None else {"Authorization": credential.encode("latin-1")}
+    headers = {} if credential is None else {b"Authorization": credential.encode("latin-1")}
     client = stage.client()
     for method, path in (("GET", "/downloads"), ("POST", "/queue"), ("GET", "/auth/me"), ("DELETE", "/logs")):
         answer = client.request(method, API + path, headers=headers)

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from entourage.kernel import events, logs
 
 
 @contextmanager
-def listening(stage: Stage, token: str) -> Iterator[sync.ClientConnection]:
+def listening(stage: Stage, token: str) -> Generator[sync.ClientConnection]:
     """A socket that is open."""
     url = stage.url.replace("http", "ws", 1)
     with sync.connect(f"{url}/ws/downloads?token={token}", open_timeout=10, close_timeout=5) as connection:
@@ -132,7 +132,7 @@ def test_the_eleventh_socket_of_a_user_is_closed_and_others_stay(stage: Stage) -
         with pytest.raises(websockets.ConnectionClosed):
             await extra.recv()
         await opened[0].close()
-        for _ in range(100):  # the server has to see that one has left
+        while True:  # until the server has seen that one has left
             again = await connect(url)
             try:
                 await asyncio.wait_for(again.recv(), 0.1)
