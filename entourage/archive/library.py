@@ -64,24 +64,29 @@ class Library:
 
         A name that another file has already gets a piece of the address's hash.
         """
-        folder = Path(
-            safe_name(owner_name, "operator"), safe_name(order.platform, "web"), safe_name(order.media.source, "source")
+        folder = "/".join(
+            (
+                safe_name(owner_name, "operator"),
+                safe_name(order.platform, "web"),
+                safe_name(order.media.source, "source"),
+            )
         )
-        directory = self.root / folder
+        directory = f"{self.root}/{folder}"
+        target = os.path.relpath(blob, directory)
         name = file_name(order, extension)
         for candidate in (
             name,
             shortened(name, f"_{order.address_hash[:8]}"),
             shortened(name, f"_{order.address_hash}"),
         ):
-            link = directory / candidate
-            if self._link(link, blob, order.address_hash):
-                return (folder / candidate).as_posix()
-        raise FileExistsError(link)
+            link = Path(directory, candidate)
+            if self._link(link, target, order.address_hash):
+                link.with_name(f"{candidate}.json").write_bytes(_note(order))
+                return f"{folder}/{candidate}"
+        raise FileExistsError(f"{directory}/{name}")
 
-    def _link(self, link: Path, blob: Path, address_hash: str) -> bool:
+    def _link(self, link: Path, target: str, address_hash: str) -> bool:
         """Link to the blob unless another address has that name; whether the link is ours now."""
-        target = os.path.relpath(blob, link.parent)
         try:
             try:
                 link.symlink_to(target)
@@ -94,15 +99,6 @@ class Library:
             self.unlink(link)
             link.symlink_to(target)
         return True
-
-    def annotate(self, path: str, order: Order) -> None:
-        """Write the note beside a link: everything the network said of the file."""
-        media = msgspec.to_builtins(order.media)
-        media.pop("headers", None)  # may hold a session
-        note = {"address_hash": order.address_hash, "platform": order.platform, **media}
-        target = self.absolute(path)
-        beside = target.with_name(f"{target.name}.json")
-        beside.write_bytes(msgspec.json.format(msgspec.json.encode(note), indent=2))
 
     def _owner(self, link: Path) -> str | None:
         """The address that a link belongs to, by the note beside it; None when there is no readable note."""
@@ -143,6 +139,14 @@ class Library:
         """Remove a link, never what it leads to; there may be none."""
         if link.is_symlink():
             link.unlink(missing_ok=True)
+
+
+def _note(order: Order) -> bytes:
+    """Everything the network said of a file, to stand beside it."""
+    media = msgspec.to_builtins(order.media)
+    media.pop("headers", None)  # may hold a session
+    note = {"address_hash": order.address_hash, "platform": order.platform, **media}
+    return msgspec.json.format(msgspec.json.encode(note), indent=2)
 
 
 def _remove_empty(folder: Path) -> bool:

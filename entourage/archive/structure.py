@@ -186,7 +186,7 @@ def _picture(file: BinaryIO, path: Path, form: _Form) -> Inspection:
         if form.extension == "heic":  # no decoder for it is installed with us
             return Inspection(form.media_type, form.kind, form.extension)
     try:
-        width, height = _decode(path, form)
+        width, height = _decode(file, form)
     except (Refused, Damaged):
         raise
     except Image.DecompressionBombError as error:
@@ -196,13 +196,15 @@ def _picture(file: BinaryIO, path: Path, form: _Form) -> Inspection:
     return Inspection(form.media_type, form.kind, form.extension, width, height)
 
 
-def _decode(path: Path, form: _Form) -> tuple[int, int]:
+def _decode(file: BinaryIO, form: _Form) -> tuple[int, int]:
     """Decodes every frame (of very long animations as many as the budget allows); the size as shown."""
     if form.extension == "png":
-        with Image.open(path, formats=["PNG"]) as image:
+        file.seek(0)
+        with Image.open(file, formats=["PNG"]) as image:
             _check_pixels(*image.size)
             image.verify()  # every chunk's checksum
-    with Image.open(path, formats=_FORMATS) as image:
+    file.seek(0)
+    with Image.open(file, formats=_FORMATS) as image:
         width, height = image.size
         _check_pixels(width, height)
         orientation = image.getexif().get(_ORIENTATION)

@@ -2,13 +2,13 @@
 
 import contextlib
 import hashlib
-import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from io import BufferedReader
 from pathlib import Path
 
+from entourage.kernel import durable
 from entourage.kernel.errors import NotFound
 from entourage.kernel.parts import discard, note_path, storage_errors
 
@@ -55,24 +55,33 @@ class Blobs:
 
         Whoever calls vouches for the hash (the transfer computed it while writing). Raises StorageFull.
         """
-        target = self.path(sha256)
+        return self.adopt_all([(part, sha256)])[0]
+
+    def adopt_all(self, parts: Sequence[tuple[Path, str]]) -> Sequence[Path]:
+        """As `adopt`, for many at once: they share what waiting for the disk costs."""
+        moves = [(part, self.path(sha256)) for part, sha256 in parts]
         with storage_errors():
-            if target.exists():
-                _sync_folder(target.parent)  # whoever put it there may not have come so far
-                discard(part)
-                return target
-            with part.open("rb+") as file:
-                os.fsync(file.fileno())
-                os.fchmod(file.fileno(), _MODE)
-            try:
-                part.rename(target)
-            except FileNotFoundError:
-                target.parent.mkdir(exist_ok=True)
-                _sync_folder(self._blobs)
-                part.rename(target)
-            _sync_folder(target.parent)
+            fresh = [part for part, target in moves if not target.exists()]
+            for part in fresh:
+                part.chmod(_MODE)
+            durable.sync_files(fresh)
+            for part, target in moves:
+                self._move(part, target)
+            # Those of blobs that were here, too: whoever put them there may not have come so far.
+            durable.sync_folders({target.parent for _, target in moves})
+        return [target for _, target in moves]
+
+    def _move(self, part: Path, target: Path) -> None:
+        if target.exists():
+            discard(part)
+            return
+        try:
+            part.rename(target)
+        except FileNotFoundError:
+            target.parent.mkdir(exist_ok=True)
+            durable.sync_folders([self._blobs])
+            part.rename(target)
         note_path(part).unlink(missing_ok=True)
-        return target
 
     def delete(self, sha256: str) -> bool:
         """Deletes the blob; whether there was one. The caller knows that nothing refers to it."""
@@ -103,11 +112,3 @@ class Blobs:
                     entry.unlink()
                     swept += 1
         return swept
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -69,7 +69,6 @@ def test_two_files_of_one_name_get_two_links(tmp_path) -> None:  # noqa: ANN001 
     paths = []
     for each in (first, second, first):
         path = library.place(each, "ann", "jpg", blob)
-        library.annotate(path, each)
         paths.append(path)
     assert paths[0] == paths[2] == "ann/web/harbour/a.jpg"
     assert paths[1].startswith("ann/web/harbour/a_")
