@@ -26,7 +26,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from entourage.kernel.bells import Bells
 from entourage.kernel.clock import Clock, system_clock
-from entourage.kernel.errors import Conflict, StorageFull, Unreachable
+from entourage.kernel.errors import Conflict, NotFound, StorageFull, Unreachable
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -280,6 +280,8 @@ def _named_errors() -> Generator[None]:
         raise Conflict("That exists already or is still in use.") from error
     except psycopg.errors.IntegrityError as error:
         raise Conflict("That exists already or is still in use.") from error
+    except (OverflowError, psycopg.errors.NumericValueOutOfRange) as error:
+        raise NotFound("There is nothing with so large a number.") from error
     except psycopg.errors.DiskFull as error:
         raise StorageFull("The database has no room left; free some disk space.") from error
     except (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected):

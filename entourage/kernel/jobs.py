@@ -401,7 +401,7 @@ def why(tx: Tx, job: int) -> Why:  # noqa: PLR0911 - a table of cases
         case State.WAITING if found.run_at > tx.now:
             when = gauges.clock_time(found.run_at, tx.now)
             if found.reason:
-                return Why(f"waits for its next try at {when}, because {found.reason}", found.run_at)
+                return Why(f"waits for its next try at {when}: {found.reason}", found.run_at)
             return Why(f"is planned for {when}", found.run_at)
         case State.WAITING | State.READY:
             return _why_ready(tx, found)

@@ -159,3 +159,9 @@ def test_a_platform_that_is_switched_off_takes_nothing(database: Database) -> No
     with pytest.raises(Invalid) as refused:
         add(database, ANN, "https://example.org/a")
     assert problems(refused.value) == ["platform"]
+
+
+@pytest.mark.parametrize("number", [2**63, -(2**70), 10**30])
+def test_a_number_beyond_all_bounds_is_of_nothing(database: Database, number: int) -> None:
+    with pytest.raises(NotFound), database.reading() as tx:
+        queue.get(tx, ANN, number)

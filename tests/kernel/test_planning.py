@@ -316,7 +316,7 @@ def test_a_retry_after_holds_the_whole_lane_and_is_never_shortened(database: Dat
     do(database, lanes.hold, "ig", clock() + timedelta(seconds=5), "shorter")
     assert hand.take() == []
     assert why(database, ids[1]) == "ig waits until 12:10 UTC: 429 from ig"
-    assert why(database, ids[0]) == "waits for its next try at 12:10 UTC, because 429 from ig"
+    assert why(database, ids[0]) == "waits for its next try at 12:10 UTC: 429 from ig"
     clock.advance(600)
     assert len(hand.take()) == 2
 
