@@ -2,11 +2,14 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import secrets as random
+import signal
 import socket
-from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Generator
+from dataclasses import dataclass, replace
+from functools import partial
 from ipaddress import ip_network
 from typing import Any
 
@@ -27,10 +30,12 @@ from entourage.kernel.logs import Logs
 from entourage.kernel.migrate import migrate
 from entourage.kernel.secrets import Secrets, open_key
 from entourage.kernel.settings import Settings
-from entourage.kernel.worker import Worker
+from entourage.kernel.worker import GRACE_SECONDS, Worker
 from entourage.kernel.world import World
 
 log = logs.logger("Server")
+
+BACKLOG = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +53,11 @@ class Parts:
     archive: Archive
     logs: Logs
 
-    def worker(self, *, slots: int | None = None) -> Worker:
-        """A worker that runs the archive's jobs."""
-        handlers = self.archive.handlers()
-        return Worker(self.database, handlers, slots=slots or self.settings.slots, on_failed=ON_FAILED)
+    def worker(self, *, grace: float = GRACE_SECONDS) -> Worker:
+        """A worker that runs the archive's jobs; at its end it gives them `grace` seconds before it stops them."""
+        return Worker(
+            self.database, self.archive.handlers(), slots=self.settings.slots, on_failed=ON_FAILED, grace=grace
+        )
 
 
 @contextlib.asynccontextmanager
@@ -105,19 +111,20 @@ class Front:
             raise RuntimeError("the server is not open")
         await app(scope, receive, send)
 
+    @contextlib.asynccontextmanager
+    async def open(self) -> AsyncGenerator[None]:
+        """Ready to answer, and at work, until the block ends."""
+        async with opened(self._settings) as parts, self._working(parts):
+            await self._open_doors(parts)
+            yield
+
     async def _live(self, receive: Any, send: Any) -> None:
         await receive()
-        try:
-            async with opened(self._settings) as parts, self._working(parts):
-                await self._open_doors(parts)
-                await send({"type": "lifespan.startup.complete"})
-                if self._ready is not None:
-                    self._ready()
-                await receive()
-        except Exception as error:
-            log.exception("The server could not start or stop as it should.")
-            await send({"type": "lifespan.startup.failed", "message": str(error)})
-            raise
+        async with self.open():
+            await send({"type": "lifespan.startup.complete"})
+            if self._ready is not None:
+                self._ready()
+            await receive()
         await send({"type": "lifespan.shutdown.complete"})
 
     @contextlib.asynccontextmanager
@@ -153,27 +160,66 @@ class Front:
         )
 
 
-def serve(settings: Settings, *, work: bool = True, ready: Callable[[], None] | None = None) -> None:
-    """Run the server until it is told to stop (SIGINT, SIGTERM). Raises OSError when the port is taken."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as listening:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((settings.host, settings.port))
+def serve(settings: Settings, *, work: bool = True, ready: Callable[[Settings], None] | None = None) -> None:
+    """Run the server until it is told to stop (SIGINT, SIGTERM). `ready` is told the settings with the port it got.
+
+    Raises OSError when the port cannot be had, and whatever keeps the parts from opening.
+    """
+    with _listening(settings) as listening:
+        settings = replace(settings, port=listening.getsockname()[1])
+        front = Front(settings, work=work)
         config = uvicorn.Config(
-            Front(settings, work=work, ready=ready),
-            lifespan="on",
+            front,
+            lifespan="off",  # we open the parts ourselves: uvicorn would turn an error into a traceback of its own
             log_config=None,
             access_log=False,
             server_header=False,
             ws_max_size=65_536,
-            timeout_graceful_shutdown=10,
+            timeout_graceful_shutdown=3,  # open live pages hold a stream; they come back by themselves
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=list(settings.trusted_proxies),
         )
-        uvicorn.Server(config).run(sockets=[listening])
+        server = uvicorn.Server(config)
+        for sign in (signal.SIGINT, signal.SIGTERM):
+            # From the first moment on; and uvicorn raises the signal again after its end, which must not kill us then.
+            signal.signal(sign, server.handle_exit)
+        with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+            runner.run(_answer(front, server, listening, partial(ready, settings) if ready else None))
+
+
+async def _answer(
+    front: Front, server: uvicorn.Server, listening: socket.socket, ready: Callable[[], None] | None
+) -> None:
+    async with front.open():
+        if ready is not None:
+            ready()
+        await server.serve(sockets=[listening])
+
+
+@contextlib.contextmanager
+def _listening(settings: Settings) -> Generator[socket.socket]:
+    """The socket; who connects from now on waits until the server answers."""
+    place = f"port {settings.port} of {settings.host}"
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except socket.gaierror as error:
+        raise OSError(f"{settings.host} is no address of this machine; choose another with --host.") from error
+    with socket.socket(family, socket.SOCK_STREAM) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind(address)
+            listening.listen(BACKLOG)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise OSError(f"Another program has {place}; stop it, or choose another port with --port.") from error
+            raise OSError(f"Cannot listen on {place}: {error.strerror}.") from error
+        yield listening
 
 
 async def work(settings: Settings) -> None:
     """Run a worker alone until it is told to stop."""
-    async with opened(settings, relay=True) as parts:
-        async with parts.worker():
-            log.info(f"Worker {os.getpid()} is running.")
-            await asyncio.Event().wait()
+    async with opened(settings, relay=True) as parts, parts.worker():
+        log.info(f"Worker {os.getpid()} is running.")
+        await asyncio.Event().wait()

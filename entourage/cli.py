@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, cast
 
 from entourage import __version__
 from entourage.kernel import settings as options
@@ -61,14 +61,24 @@ def _say(*lines: str, code: int = WRONG) -> int:
 
 
 def _plainly(error: OSError | RuntimeError) -> str:
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return f"{error.filename} cannot be used as a folder: there is a file; name another place with --data."
     if isinstance(error, OSError) and error.strerror:
         where = f" ({error.filename})" if error.filename else ""
         return f"{error.strerror}{where}"
     return str(error) or type(error).__name__
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says in one line what was misused; argparse would print the whole usage before it."""
+
+    def error(self, message: str) -> NoReturn:
+        """Leave, naming what is wrong and where help is."""
+        self.exit(MISUSED, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="entourage",
         description="One self-hosted server for people who work with social-media creators.",
         epilog="Every option can also be set in the environment: `entourage doctor` shows what is in force.",
@@ -95,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _command(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",  # pyright: ignore[reportPrivateUsage]  # it has no public name
+    commands: "argparse._SubParsersAction[_Parser]",  # pyright: ignore[reportPrivateUsage]  # it has no public name
     name: str,
     about: str,
     do: Callable[[Settings, argparse.Namespace], int],
@@ -118,7 +128,7 @@ def _add(parser: argparse.ArgumentParser, option: options.Option) -> None:
     )
 
 
-def _users(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:  # pyright: ignore[reportPrivateUsage]  # as above
+def _users(commands: "argparse._SubParsersAction[_Parser]") -> None:  # pyright: ignore[reportPrivateUsage]  # as above
     user = commands.add_parser("user", help="add and list users")
     which = user.add_subparsers(metavar="ACTION", required=True)
     add = _command(which, "add", "add a user", _user_add)
@@ -132,8 +142,8 @@ def _users(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 def _serve(settings: Settings, _: argparse.Namespace) -> int:
     from entourage import app  # noqa: PLC0415 - `--help` and mistakes should answer at once
 
-    def ready() -> None:
-        sys.stderr.write(f"Entourage is ready at {settings.url} (stop it with Ctrl+C)\n")
+    def ready(running: Settings) -> None:
+        sys.stderr.write(f"Entourage is ready at {running.url} (stop it with Ctrl+C)\n")
 
     app.serve(settings, ready=ready)
     return WELL
@@ -158,7 +168,8 @@ async def _until_stopped(work: Coroutine[None, None, None]) -> None:
 def _get(settings: Settings, given: argparse.Namespace) -> int:
     from entourage import getting  # noqa: PLC0415 - as above
 
-    wishes = [getting.wish(url, given) for url in given.urls]
+    wishes = [getting.wish(url, given) for url in dict.fromkeys(given.urls)]
+    getting.checked(wishes)
     work = getting.show(settings, wishes) if given.dry_run else getting.get(settings, wishes)
     return WELL if asyncio.run(work) else WRONG
 
@@ -252,7 +263,7 @@ def _below(parser: argparse.ArgumentParser, name: str) -> Iterator[Command]:
     inner: dict[str, argparse.ArgumentParser] = {}
     for action in parser._actions:  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]  # argparse tells it nowhere else
         if isinstance(action.choices, dict):
-            inner = action.choices
+            inner = cast("dict[str, argparse.ArgumentParser]", action.choices)
         elif action.dest != "help" and action.help is not argparse.SUPPRESS:
             value = "|".join(action.choices or ()) or str(action.metavar or "")
             written = " ".join((*action.option_strings, value)).strip()

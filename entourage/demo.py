@@ -78,7 +78,11 @@ class Ready:
 def run(settings: Settings, data: Path | None = None) -> None:
     """Run the demo in `data` (./demo-data where none is given) until it is told to stop."""
     with prepared(settings, data) as ready:
-        app.serve(ready.settings, ready=lambda: print(welcome(ready), flush=True))  # noqa: T201 - for the person at the terminal
+
+        def welcomed(running: Settings) -> None:
+            print(welcome(replace(ready, settings=running)), flush=True)  # noqa: T201 - for the person at the terminal
+
+        app.serve(ready.settings, ready=welcomed)
 
 
 @contextlib.contextmanager

@@ -62,7 +62,10 @@ def _folder(settings: Settings) -> Iterator[Finding]:
     if not folder.exists():
         yield Finding(HINT, "data folder", f"{folder} does not exist yet; the first start makes it")
         return
-    if not os.access(folder, os.W_OK):
+    if not folder.is_dir():
+        yield Finding(BAD, "data folder", f"{folder} is a file; name another place with --data")
+        return
+    if not os.access(folder, os.W_OK | os.X_OK):
         yield Finding(BAD, "data folder", f"{folder} cannot be written to by this user")
         return
     free = shutil.disk_usage(folder).free
@@ -90,7 +93,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
     try:
         waiting = migrate.pending(url)
     except Exception as error:  # noqa: BLE001 - whatever a driver raises is the finding
-        yield Finding(BAD, "database", f"does not answer: {type(error).__name__}")
+        yield Finding(BAD, "database", str(error).partition("\n")[0] or type(error).__name__)
         return
     if waiting:
         yield Finding(HINT, "database", f"needs {len(waiting)} steps to this version's schema: entourage migrate")

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import signal
+import sys
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -13,10 +14,12 @@ from entourage.accounts.model import OPERATOR
 from entourage.archive import previews, queue
 from entourage.archive.model import FINISHED, Item, ItemStatus, Profile, Wish
 from entourage.kernel.db import Database, Tx
-from entourage.kernel.errors import Conflict, EntourageError
+from entourage.kernel.errors import Conflict, EntourageError, Invalid, Problem
 from entourage.kernel.settings import Settings
 
 LOOK_SECONDS = 0.2
+IMPATIENT_SECONDS = 0.5
+"""How long somebody who presses Ctrl+C waits for what is nearly there."""
 
 
 def wish(url: str, given: argparse.Namespace) -> Wish:
@@ -33,24 +36,38 @@ def wish(url: str, given: argparse.Namespace) -> Wish:
     )
 
 
+def checked(wishes: Sequence[Wish]) -> None:
+    """Raise Invalid for what cannot be asked for, each problem under its address, before anything is opened."""
+    problems: list[Problem] = []
+    for each in wishes:
+        try:
+            queue.checked(each)
+        except Invalid as error:
+            problems += [
+                Problem(each.url if problem.field == "url" else f"--{problem.field.replace('_', '-')}", problem.message)
+                for problem in error.problems
+            ]
+    if problems:
+        raise Invalid(*dict.fromkeys(problems))
+
+
 async def show(settings: Settings, wishes: Sequence[Wish]) -> bool:
     """List what is behind the addresses without fetching it; whether all could be listed."""
-    out, err = Console(highlight=False), Console(stderr=True, highlight=False)
+    err = Console(stderr=True, highlight=False)
     well = True
     async with app.opened(settings, console=False) as parts:
         for each in wishes:
             try:
                 found = await previews.preview(parts.archive, OPERATOR, each, most=1000)
             except EntourageError as error:
-                err.print(f"{each.url}: {error}", style="red", markup=False)
+                err.print(_named(each.url, error), style="red", markup=False, soft_wrap=True)
                 well = False
                 continue
             for media in found.media:
-                out.print(f"{media.filename}\t{media.url}", markup=False, soft_wrap=True)
+                sys.stdout.write(f"{media.filename}\t{media.url}\n")
             more = " and more" if found.more else ""
-            err.print(
-                f"{found.title}: {len(found.media)} files{more}, {found.known} of them kept already", markup=False
-            )
+            told = f"{found.title}: {len(found.media)} files{more}, {found.known} of them kept already"
+            err.print(told, markup=False, soft_wrap=True)
     return well
 
 
@@ -62,17 +79,18 @@ async def get(settings: Settings, wishes: Sequence[Wish]) -> bool:
         watching = asyncio.create_task(_watch(parts.database, ids, console))
         asyncio.get_running_loop().add_signal_handler(signal.SIGINT, watching.cancel)
         try:
-            async with parts.worker():
+            async with parts.worker(grace=IMPATIENT_SECONDS):
                 items = await watching
         except asyncio.CancelledError:
-            console.print("Stopped. What was not finished stays in the queue and goes on with the next start.")
+            told = "Stopped. What was not finished stays in the queue and goes on with the next start."
+            console.print(told, soft_wrap=True)
             return False
         failures = await parts.database.read(_failures, ids)
     for failure in failures:
-        console.print(failure, style="red", markup=False)
+        console.print(failure, style="red", markup=False, soft_wrap=True)
     for item in items:
         kept = f"{item.items_known} kept already" if item.items_known else ""
-        console.print(f"{item.title or item.source}: {item.items_done} new files", kept, markup=False)
+        console.print(f"{item.title or item.source}: {item.items_done} new files", kept, markup=False, soft_wrap=True)
     return all(item.status is ItemStatus.COMPLETED for item in items)
 
 
@@ -83,6 +101,8 @@ async def _queued(database: Database, each: Wish) -> int:
         twin = await database.read(queue.twin, OPERATOR, each)
         if twin is None:
             raise
+        if twin.status is ItemStatus.PAUSED:  # it is asked for now, and nobody else would let it go on
+            await database.write(queue.change, OPERATOR, twin.id, status=ItemStatus.PENDING)
         return twin.id
 
 
@@ -92,8 +112,12 @@ def _failures(tx: Tx, ids: Sequence[int]) -> Sequence[str]:
         item = queue.get(tx, OPERATOR, item_id)
         lines += queue.failed_files(tx, OPERATOR, item_id)
         if item.error:
-            lines.append(f"{item.url}: {item.error}")
+            lines.append(_named(item.url, item.error))
     return lines
+
+
+def _named(url: str, error: object) -> str:
+    return str(error) if url in str(error) else f"{url}: {error}"
 
 
 def _look(tx: Tx, ids: Sequence[int]) -> Sequence[Item]:

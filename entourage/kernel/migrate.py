@@ -14,8 +14,11 @@ from typing import Any
 import psycopg
 import sqlalchemy as sa
 from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 
 from entourage.kernel.columns import metadata
+from entourage.kernel.errors import Damaged, Unreachable
+from entourage.kernel.secrets import mask_url
 
 BUSY_SECONDS = 120
 _LOCK = 7_301_994_455
@@ -43,8 +46,12 @@ def migrate(url: str) -> list[str]:
     """Apply what is pending and say which revisions were applied; each process may call it at its start."""
     if not pending(url):
         return []
-    with _locked(url) as connection:
-        return _upgrade(connection)
+    try:
+        with _locked(url) as connection:
+            return _upgrade(connection)
+    except OperationalError as error:
+        why = str(error.orig).partition("\n")[0]
+        raise Unreachable(f"The database {mask_url(url)} cannot be written: {why}. Nothing was changed.") from error
 
 
 def differences(connection: sa.Connection) -> list[Any]:
@@ -127,19 +134,38 @@ def _current(url: str) -> str | None:
         path = Path(url.removeprefix("sqlite:///"))
         if not path.is_file():
             return None
-        connection = sqlite3.connect(path, timeout=BUSY_SECONDS)
-        try:
-            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-        except sqlite3.OperationalError as error:
-            if "no such table" not in str(error):
-                raise
-            return None
-        finally:
-            connection.close()
+        row = _current_of_sqlite(path)
     else:
-        with psycopg.connect(_engine_url(url).replace("postgresql+psycopg://", "postgresql://", 1)) as server:
+        row = _current_of_postgres(_engine_url(url).replace("postgresql+psycopg://", "postgresql://", 1))
+    return None if row is None else str(row[0])
+
+
+def _current_of_sqlite(path: Path) -> tuple[Any, ...] | None:
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS)
+    try:
+        return connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.OperationalError as error:
+        if "no such table" in str(error):
+            return None
+        raise Unreachable(f"The database {path} cannot be opened: {error}. Nothing was changed.") from error
+    except sqlite3.DatabaseError as error:
+        raise Damaged(
+            f"{path} cannot be read as a database ({error}). Nothing was changed; put a backup in its place, "
+            "or move it away to begin with an empty one."
+        ) from error
+    finally:
+        connection.close()
+
+
+def _current_of_postgres(url: str) -> tuple[Any, ...] | None:
+    try:
+        with psycopg.connect(url) as server:
             exists = server.execute("SELECT to_regclass('alembic_version')").fetchone()
             if exists is None or exists[0] is None:
                 return None
-            row = server.execute("SELECT version_num FROM alembic_version").fetchone()
-    return None if row is None else str(row[0])
+            return server.execute("SELECT version_num FROM alembic_version").fetchone()
+    except psycopg.OperationalError as error:
+        why = str(error).splitlines()[0].rstrip(".")
+        raise Unreachable(f"The database {mask_url(url)} does not answer: {why}. Nothing was changed.") from error
+    except psycopg.ProgrammingError as error:
+        raise Unreachable(f"The address of the database cannot be used: {str(error).splitlines()[0]}") from error
