@@ -6,7 +6,7 @@ import httpx
 import pytest
 from media_stage import DOCUMENTED, PASSWORD, Stage, differences
 
-from entourage.archive import queue, schedules
+from entourage.archive import queue, runs, schedules
 from entourage.archive.model import ItemStatus, Wish
 from entourage.archive.store import queue as queue_store
 from entourage.archive.store import schedules as schedule_store
@@ -279,7 +279,7 @@ def test_a_schedule_is_run_at_once_and_its_run_is_in_the_history(stage: Stage, a
     assert (told["status"], told["message"]) == ("queued", "Job execution queued")
     run = stage.do(schedule_store.history, None, schedule_id=None, status=None, most=1)[0].id
     stage.clock.advance(225)
-    stage.do(schedules.end_run, run, ItemStatus.COMPLETED, 8, None)
+    stage.do(runs.end, run, ItemStatus.COMPLETED, 8, None)
     query = {"job_id": name, "status": "success", "limit": 5}
     history = agrees("GET /scheduler/history", admin.get(f"{API}/scheduler/history", params=query))["history"]
     assert [(entry["job_id"], entry["duration_seconds"], entry["items_downloaded"]) for entry in history] == [

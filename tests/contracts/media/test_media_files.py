@@ -55,7 +55,7 @@ def test_a_range_is_served(admin: httpx.Client, path: str, asked: str, first: in
     "asked", ["bytes=9-3", "bytes=x-", "bytes=", "lines=1-2", "bytes=0-1,4-5", "bytes=\u0661-\u0662"]
 )
 def test_a_range_that_cannot_be_read_is_ignored(admin: httpx.Client, path: str, asked: str) -> None:
-    answer = admin.get(path, headers={"Range": asked.encode()})
+    answer = admin.get(path, headers={b"Range": asked.encode()})
     assert (answer.status_code, answer.content) == (200, RAW)
 
 
