@@ -67,7 +67,7 @@ def alive(pid: int) -> bool:
 
 
 async def gone(pid: int) -> None:
-    while alive(pid):  # noqa: ASYNC110 - the end of a process that is not our child cannot be awaited otherwise
+    while alive(pid):
         await asyncio.sleep(0.01)
 
 

@@ -506,7 +506,7 @@ async def test_killed_in_the_middle_it_goes_on_from_the_last_note(web: Client, s
     )
     url = server.on("/f", faults.drip(400_000, 0.1))
     fetching = await asyncio.create_subprocess_exec(sys.executable, "-c", program, url, str(part))
-    while not note_path(part).exists():  # noqa: ASYNC110 - another process writes it and tells nobody
+    while not note_path(part).exists():
         await asyncio.sleep(0.05)
     fetching.kill()
     await fetching.wait()

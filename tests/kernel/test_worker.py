@@ -22,7 +22,7 @@ PATIENCE = 30
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for something that has no event of its own."""
     async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110 - what is awaited happens in the database
+        while not condition():
             await asyncio.sleep(0.005)
 
 
