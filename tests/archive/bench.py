@@ -14,7 +14,7 @@ from PIL import Image
 
 from entourage import app
 from entourage.accounts.model import Actor, Role
-from entourage.archive import downloads, queue
+from entourage.archive import downloads, preferences, queue
 from entourage.archive.model import FINISHED, Download, DownloadFilter, Item, Wish
 from entourage.kernel.settings import Settings
 
@@ -49,6 +49,11 @@ class Bench:
     async def add(self, url: str, actor: Actor = ANN, **wishes: object) -> Item:
         wish = Wish(url, **wishes)  # pyright: ignore[reportArgumentType]  # test data
         return await self.parts.database.write(queue.add, actor, wish)
+
+    async def try_once(self) -> None:
+        """From now on what fails once has failed."""
+        patch = {"general": {"retry_attempts": 1}}
+        await self.parts.database.write(preferences.change, ADMIN, patch, self.parts.secrets)
 
     async def item(self, item: Item) -> Item:
         return await self.parts.database.read(queue.get, ADMIN, item.id)
