@@ -40,7 +40,7 @@ def machine() -> str:
     cpu = re.search(r"model name\s*:\s*(.+)", _read("/proc/cpuinfo"))
     memory = re.search(r"MemTotal:\s*(\d+)", _read("/proc/meminfo"))
     parts = [
-        f"{os.cpu_count()} × {cpu[1].strip() if cpu else platform.machine()}",
+        f"{os.cpu_count()} x {cpu[1].strip() if cpu else platform.machine()}",
         f"{int(memory[1]) // 1_000_000} GB of memory" if memory else "",
         f"{platform.system()} {platform.release().split('-')[0]}",
         f"Python {platform.python_version()}",

@@ -115,7 +115,7 @@ def _await(try_it: Any, process: "subprocess.Popen[bytes]") -> None:
 
 @contextlib.contextmanager
 def nginx(root: Path, scratch: Path) -> Generator[str]:
-    """nginx serving the files below `root`; its address."""
+    """An nginx serving the files below `root`; its address."""
     port = free_port()
     scratch.mkdir(exist_ok=True)
     config = scratch / "nginx.conf"

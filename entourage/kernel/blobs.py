@@ -61,22 +61,23 @@ class Blobs:
         """As `adopt`, for many at once: they share what waiting for the disk costs."""
         moves = [(part, self.path(sha256)) for part, sha256 in parts]
         with storage_errors():
-            fresh = [part for part, target in moves if not target.exists()]
-            for part in fresh:
-                part.chmod(_MODE)
-            durable.sync_files(fresh)
+            fresh: dict[Path, Path] = {}
             for part, target in moves:
+                if target.exists():
+                    discard(part)
+                else:
+                    part.chmod(_MODE)
+                    fresh[part] = target
+            durable.sync_files(fresh)
+            for part, target in fresh.items():
                 self._move(part, target)
             # Those of blobs that were here, too: whoever put them there may not have come so far.
             durable.sync_folders({target.parent for _, target in moves})
         return [target for _, target in moves]
 
     def _move(self, part: Path, target: Path) -> None:
-        if target.exists():
-            discard(part)
-            return
         try:
-            part.rename(target)
+            part.rename(target)  # over the same bytes, where two of them came at once
         except FileNotFoundError:
             target.parent.mkdir(exist_ok=True)
             durable.sync_folders([self._blobs])

@@ -103,7 +103,7 @@ class Landing:
         self._expected = expected
         self._limit = limit
         self._progress = progress
-        self._progress_at = 0.0
+        self._progress_at = monotonic() + _BETWEEN_PROGRESS
         self._loop = asyncio.get_running_loop()
         self._decoder: Decoder | None = None
         self._taking = False
