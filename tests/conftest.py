@@ -110,6 +110,18 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[st
         _drop(name)
 
 
+@pytest.fixture
+def postgres_url(postgres_template: str) -> Generator[str]:
+    """The address of a migrated, empty PostgreSQL database, for what only a server can do."""
+    name = f"entourage_test_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(_postgres("postgres"), autocommit=True) as server:
+        server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{postgres_template}"'.encode())
+    try:
+        yield _postgres(name)
+    finally:
+        _drop(name)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[str]:
     """The address of a database without tables."""

@@ -25,9 +25,10 @@ from entourage.kernel.secrets import Secrets
 from entourage.kernel.worker import Handler, Running
 from entourage.kernel.world import World
 from entourage.networks import registry, streams
-from entourage.networks.model import Target, Way
+from entourage.networks.model import MediaKind, Target, Way
 
-LARGEST_FILE = 64 * GIGABYTE
+LARGEST_FILE, LARGEST_PICTURE = 64 * GIGABYTE, GIGABYTE // 2
+"""Bytes; a body that goes on beyond that has no end, or is not what it should be."""
 THUMBNAILS_AT_ONCE = 500
 
 
@@ -111,10 +112,11 @@ class Archive:
         part = self.shelf.part(order)
         told = partial(self.progress.moved, order)
         if order.media.way is Way.STREAM:
-            sha256, size = await streams.save(order.media, part, self.world, on_progress=told)
+            sha256, size = await streams.save(order.media, part, self.world, on_progress=told, limit=LARGEST_FILE)
         else:
+            limit = LARGEST_PICTURE if order.media.kind is MediaKind.IMAGE else LARGEST_FILE
             received = await self.world.save(
-                order.media.url, part, headers=order.media.headers, limit=LARGEST_FILE, on_progress=told
+                order.media.url, part, headers=order.media.headers, limit=limit, on_progress=told
             )
             sha256, size = received.sha256, received.size
         return await self.shelf.put(order, part, sha256, size, owner)

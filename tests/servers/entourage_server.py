@@ -36,7 +36,7 @@ class Ran:
 
 def environment(**more: str) -> dict[str, str]:
     """What a child process gets: the tree under test on its path, and `more`."""
-    return plain_env(PYTHONPATH=str(ROOT), **more)
+    return {**plain_env(PYTHONPATH=str(ROOT)), **more}
 
 
 def entourage(*words: object, typed: str = "", env: Mapping[str, str] | None = None, prefix: Sequence[str] = ()) -> Ran:
@@ -105,10 +105,15 @@ class Running:
 
 
 @contextlib.contextmanager
-def started(*words: object, env: Mapping[str, str] | None = None) -> Generator[Running]:
+def started(
+    *words: object,
+    env: Mapping[str, str] | None = None,
+    prefix: Sequence[str] = (),
+    program: Sequence[str] = PROGRAM,
+) -> Generator[Running]:
     """`entourage WORDS…`, running; killed at the end of the block where it still runs then."""
     with subprocess.Popen(
-        [*PROGRAM, *map(str, words)],
+        [*prefix, *program, *map(str, words)],
         env=environment(**(env or {})),
         cwd="/",
         stdin=subprocess.DEVNULL,
@@ -129,9 +134,11 @@ def started(*words: object, env: Mapping[str, str] | None = None) -> Generator[R
 
 
 @contextlib.contextmanager
-def serving(data: Path, *words: object, env: Mapping[str, str] | None = None) -> Generator[Running]:
+def serving(
+    data: Path, *words: object, env: Mapping[str, str] | None = None, program: Sequence[str] = PROGRAM
+) -> Generator[Running]:
     """`entourage serve` on a free port, once it answers."""
     given = ("serve", "--data", data, "--port", 0, "--allow-network", "127.0.0.0/8", *words)
-    with started(*given, env=env) as running:
+    with started(*given, env=env, program=program) as running:
         assert running.url
         yield running
