@@ -103,7 +103,7 @@ class Landing:
         self._expected = expected
         self._limit = limit
         self._progress = progress
-        self._progress_at = monotonic() + _BETWEEN_PROGRESS
+        self._progress_at = 0.0
         self._loop = asyncio.get_running_loop()
         self._decoder: Decoder | None = None
         self._taking = False
@@ -197,7 +197,7 @@ class Landing:
             if self._limit is not None and file.size + len(piece) > self._limit:
                 raise _too_large(self._shown, self._limit)
             file.write(piece)
-        if self._progress is not None:
+        if self._progress is not None and self._came != self.promised:  # the whole is told at the end
             self._tell(self._progress, file.size)
 
     def _tell(self, progress: Progress, size: int) -> None:
