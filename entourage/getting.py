@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import signal
 import sys
+import time
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -18,6 +19,7 @@ from entourage.kernel.errors import Conflict, EntourageError, Invalid, Problem
 from entourage.kernel.settings import Settings
 
 LOOK_SECONDS = 0.2
+STILL_SECONDS, SAID_SECONDS = 3.0, 30.0
 IMPATIENT_SECONDS = 0.5
 """How long somebody who presses Ctrl+C waits for what is nearly there."""
 
@@ -124,6 +126,35 @@ def _look(tx: Tx, ids: Sequence[int]) -> Sequence[Item]:
     return [queue.get(tx, OPERATOR, item_id) for item_id in ids]
 
 
+def _reasons(tx: Tx, ids: Sequence[int]) -> Sequence[str]:
+    """Why each item that waits does, in a line."""
+    waiting = ((queue.get(tx, OPERATOR, item_id), queue.why(tx, OPERATOR, item_id)) for item_id in ids)
+    return [f"{item.title or item.source}: {why}" for item, why in waiting if why]
+
+
+class _Stillness:
+    """Notices that nothing has moved for a while, and lets the reasons be told: each once, and now and then only."""
+
+    def __init__(self) -> None:
+        self._before: object = None
+        self._next_at = time.monotonic() + STILL_SECONDS
+        self._told: set[str] = set()
+
+    def of(self, items: Sequence[Item]) -> bool:
+        """Whether it is time to say why nothing moves."""
+        now = [(item.items_done, item.items_failed, item.items_total, item.bytes_done) for item in items]
+        if now != self._before:
+            self._before, self._next_at = now, time.monotonic() + STILL_SECONDS
+        return time.monotonic() >= self._next_at
+
+    def news(self, reasons: Sequence[str]) -> Sequence[str]:
+        """Those that were not told before."""
+        fresh = [reason for reason in reasons if reason not in self._told]
+        self._told.update(fresh)
+        self._next_at = time.monotonic() + (SAID_SECONDS if fresh else STILL_SECONDS)
+        return fresh
+
+
 async def _watch(database: Database, ids: Sequence[int], console: Console) -> Sequence[Item]:
     columns = (
         TextColumn("{task.description}", markup=False),
@@ -133,9 +164,13 @@ async def _watch(database: Database, ids: Sequence[int], console: Console) -> Se
         TimeElapsedColumn(),
     )
     bars: dict[int, TaskID] = {}
+    stillness = _Stillness()
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         while True:
             items = await database.read(_look, ids)
+            if stillness.of(items):
+                for reason in stillness.news(await database.read(_reasons, ids)):
+                    console.print(reason, markup=False, soft_wrap=True)
             for item in items:
                 if item.id not in bars:
                     bars[item.id] = progress.add_task(item.source, total=None, size="")
