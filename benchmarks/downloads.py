@@ -133,6 +133,7 @@ class Contest:
         serving.add_user(target)
         with serving.entourage(target) as server:
             server.call("PATCH", "/settings", {"general": {"concurrent_downloads": AT_ONCE}})
+            serving.forget_peak(server.pid)
             before = serving.busy(server.pid)
             began = time.perf_counter()
             item = server.call("POST", "/queue", {"url": self.page, "platform": "web"})

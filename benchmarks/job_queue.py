@@ -1,28 +1,25 @@
 """Measures the job queue on both databases, beside a plain poller in the same run.
 
-    python benchmarks/job_queue.py [--jobs 100000] [--lines 1000] [--postgres postgresql://postgres@127.0.0.1:5432]
-
 The peer is what one writes by hand on a weekend: one table, `ORDER BY priority, id LIMIT 1`, one transaction to take a
 job and one to end it, no lanes, no leases. Its table has the index it needs. Both do nothing in their jobs.
 """
 
-import argparse
 import asyncio
 import os
 import resource
 import sqlite3
 import statistics
-import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
+from benchmarks.report import Section
 from entourage.kernel import jobs, lanes, leases, planning
 from entourage.kernel.budget import Limits
 from entourage.kernel.db import Database, Tx
@@ -207,7 +204,7 @@ def postgres_database(server: str) -> Generator[str]:
             connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
 
 
-def measure(name: str, url: str, peer: Callable[[], Any], count: int, lines: int) -> list[Row]:
+def measure_one(name: str, url: str, peer: Callable[[], Any], count: int, lines: int) -> list[Row]:
     """Every number for one database."""
     migrate(url)
     database = Database(url)
@@ -242,34 +239,22 @@ def ratio(what: str, ours: float, theirs: float) -> Row:
     return (what, f"{ours:,.0f}", f"{theirs:,.0f} ({ours / theirs:.1f} times)")
 
 
-def show(rows: Iterable[Row]) -> None:
-    """Print a table."""
-    table: Sequence[Row] = [("", "Entourage", "plain poller"), *rows]
-    widths = [max(len(row[column]) for row in table) for column in range(3)]
-    for row in table:
-        print(f"{row[0]:<{widths[0]}}  {row[1]:>{widths[1]}}  {row[2]:>{widths[2]}}")
-
-
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--jobs", type=int, default=100_000)
-    parser.add_argument("--lines", type=int, default=1000)
-    parser.add_argument(
-        "--postgres", default=os.environ.get("ENTOURAGE_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432")
-    )
-    chosen = parser.parse_args()
+def measure(*, small: bool) -> Section:
+    """Every number, on both databases; without a PostgreSQL server on SQLite alone."""
+    count, lines = (10_000, 100) if small else (100_000, 1000)
+    server = os.environ.get("ENTOURAGE_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432")
     rows: list[Row] = []
+    notes = [
+        f"{count:,} jobs over {lines:,} lanes, none of which does anything.",
+        "The peer is what one writes by hand: one table with its index, a transaction to take a job and one to end it.",
+        "The peer has no lanes, no leases and nothing that survives a worker's end.",
+    ]
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/entourage.db"
-        rows += measure("SQLite", url, lambda: sqlite_peer(Path(folder)), chosen.jobs, chosen.lines)
+        rows += measure_one("SQLite", url, lambda: sqlite_peer(Path(folder)), count, lines)
     try:
-        with postgres_database(chosen.postgres) as url:
-            rows += measure("PostgreSQL", url, lambda: postgres_peer(url), chosen.jobs, chosen.lines)
-    except psycopg.OperationalError as error:
-        print(f"PostgreSQL is left out: {error}", file=sys.stderr)
-    show(rows)
-
-
-if __name__ == "__main__":
-    main()
+        with postgres_database(server) as url:
+            rows += measure_one("PostgreSQL", url, lambda: postgres_peer(url), count, lines)
+    except psycopg.OperationalError:
+        notes.append("There was no PostgreSQL server to measure on.")
+    return Section("queue", ("what", "Entourage", "plain poller"), rows, notes)

@@ -1,29 +1,28 @@
 """GET /downloads/{id} and GET /downloads against a bare ASGI server that answers the same bytes; needs wrk.
 
-    python benchmarks/media_reads.py [rows]
-
-Prints requests a second, the ratio to the bare server in the same run, and the 99th percentile of the waiting time.
-`kept` asks for one address again and again; `each` for many addresses in turn, so that every answer is made anew.
+Some cases ask for one address again and again, the others for many in turn, so that every answer is made anew.
 """
 
 import contextlib
 import multiprocessing
-import os
 import re
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Generator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import uvicorn
 
+from benchmarks import serving
+from benchmarks.report import Section, ratio
 from entourage.accounts import passwords, tokens, users
+from entourage.accounts.model import OPERATOR
 from entourage.app import opened
 from entourage.doors import door
 from entourage.doors.media import routes
@@ -48,6 +47,7 @@ ROW = (
 
 _ASK = 'i = 0\nrequest = function()\n i = i + 1\n return wrk.format("GET", "/api/v1/downloads%s)\nend'
 EACH_ONE = _ASK.replace("%s", '/" .. (i * 7919 % %d + 1)')
+EACH_SOURCE = _ASK.replace("%s", '?platform=forum&source=source" .. (i % 50) .. "&page=" .. (i % 100 + 1)')
 EACH_PAGE = _ASK.replace("%s", '?platform=forum&per_page=50&page=" .. (i % 1000 + 1)')
 
 
@@ -132,60 +132,70 @@ def process(target: Any, *args: Any) -> Generator[tuple[str, int]]:
         listening.close()
 
 
-def wrk(url: str, pid: int, token: str, script: str = "") -> tuple[float, str, float]:
-    """Requests a second, the 99th percentile, and microseconds of the server's processor time per request."""
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What wrk saw; `spent` is microseconds of the server's processor time per request."""
+
+    rate: float
+    middle: str
+    late: str
+    spent: float
+
+
+def wrk(url: str, pid: int, token: str, seconds: int, script: str = "") -> Load:
+    """Ask as often as the server answers."""
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
         file.write(script)
         file.flush()
         options = ["-s", file.name] if script else []
-        command = [
-            "wrk",
-            "-t1",
-            "-c16",
-            f"-d{SECONDS}",
-            "--latency",
-            "-H",
-            f"Authorization: Bearer {token}",
-            *options,
-            url,
-        ]
-        before = _busy(pid)
-        out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    if "Non-2xx" in out:
+        signed = f"Authorization: Bearer {token}"
+        before = serving.busy(pid)
+        out = subprocess.run(
+            ["wrk", "-t1", "-c16", f"-d{seconds}", "--latency", "-H", signed, *options, url],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    found = {
+        name: re.search(pattern, out)
+        for name, pattern in (
+            ("rate", r"Requests/sec:\s+([\d.]+)"),
+            ("middle", r"50%\s+(\S+)"),
+            ("late", r"99%\s+(\S+)"),
+            ("number", r"(\d+) requests in"),
+        )
+    }
+    told = {name: match[1] for name, match in found.items() if match}
+    if "Non-2xx" in out or len(told) != len(found):
         raise SystemExit(out)
-    rate, late = re.search(r"Requests/sec:\s+([\d.]+)", out), re.search(r"99%\s+(\S+)", out)
-    number = re.search(r"(\d+) requests in", out)
-    spent = (_busy(pid) - before) / int(number[1]) * 1e6 if number else 0.0
-    return float(rate[1]) if rate else 0.0, late[1] if late else "?", spent
+    spent = (serving.busy(pid) - before) / int(told["number"]) * 1e6
+    return Load(float(told["rate"]), told["middle"], told["late"], spent)
 
 
-def _busy(pid: int) -> float:
-    """Seconds of processor time that a process has used: what ratios are made of where the machine is shared."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def main() -> None:
+def measure(*, small: bool) -> Section:
     """Fill, serve, measure."""
     if shutil.which("wrk") is None:
-        raise SystemExit("needs wrk")
-    rows = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+        raise SystemExit("needs wrk (Debian has it as a package of that name)")
+    rows, seconds = (10_000, 1) if small else (1_000_000, SECONDS)
+    table: list[tuple[str, ...]] = []
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/entourage.db"
         started = time.monotonic()
         fill(url, rows)
-        print(f"{rows:,} rows in {time.monotonic() - started:.0f} s")
+        filled = time.monotonic() - started
         database = Database(url)
         with database.writing() as tx:
-            user = users.get(tx, _operator(), 1)
+            user = users.get(tx, OPERATOR, 1)
             token = tokens.issue(tx, tokens.Keys.of(Secrets(KEY.encode())), user).access
         database.close()
-        one, page = EACH_ONE.replace("%d", str(rows)), EACH_PAGE
+        one = "/api/v1/downloads/77"
+        page = "/api/v1/downloads?platform=forum"
         cases = [
-            ("one, kept", "/api/v1/downloads/77", ""),
-            ("one, each", "/api/v1/downloads/77", one),
-            ("50, kept", "/api/v1/downloads?platform=forum", ""),
-            ("50, each", "/api/v1/downloads?platform=forum", page),
+            ("one, asked for again", one, ""),
+            ("one, always another", one, EACH_ONE.replace("%d", str(rows))),
+            ("50 of a platform, asked for again", page, ""),
+            ("50 of a platform, always another page", page, EACH_PAGE),
+            ("50 of a platform and source, always another page", f"{page}&source=source7", EACH_SOURCE),
         ]
         with process(serve_door, folder) as ours:
             for name, path, script in cases:
@@ -193,18 +203,28 @@ def main() -> None:
                 headers = [(k, v) for k, v in answer.headers.raw if k.lower() not in {b"date", b"server"}]
                 with process(serve_bytes, answer.content, headers) as bare:
                     _wait(bare[0] + path, token)
-                    peer, peer_late, peer_spent = wrk(bare[0] + path, bare[1], token)
-                    rate, late, spent = wrk(ours[0] + path, ours[1], token, script)
-                print(
-                    f"{name:9} {rate:7.0f}/s, bare {peer:7.0f}/s, ratio {rate / peer:.2f}; p99 {late}, bare {peer_late}"
-                    f"; processor {spent:.0f} µs, bare {peer_spent:.0f} µs, ratio {peer_spent / spent:.2f}"
+                    peer = wrk(bare[0] + path, bare[1], token, seconds)
+                    our = wrk(ours[0] + path, ours[1], token, seconds, script)
+                table.append(
+                    (
+                        name,
+                        f"{our.rate:,.0f}/s",
+                        f"{peer.rate:,.0f}/s",
+                        ratio(our.rate, peer.rate),
+                        ratio(peer.spent, our.spent),
+                        f"{our.middle} / {our.late}",
+                        f"{peer.middle} / {peer.late}",
+                    )
                 )
-
-
-def _operator() -> Any:
-    from entourage.accounts.model import OPERATOR  # noqa: PLC0415 - one use
-
-    return OPERATOR
+    return Section(
+        "api",
+        ("what", "Entourage", "bare ASGI", "Entourage / it", "by processor time", "its median / 99 %", "bare's"),
+        table,
+        [
+            f"{rows:,} downloads (written in {filled:.0f} s); {seconds} s each; wrk with 16 connections, signed in.",
+            "The bare server answers the same bytes to everything, under the same uvicorn settings.",
+        ],
+    )
 
 
 def _wait(url: str, token: str) -> httpx.Response:
@@ -213,7 +233,3 @@ def _wait(url: str, token: str) -> httpx.Response:
             return httpx.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=30).raise_for_status()
         time.sleep(0.1)
     raise SystemExit("the server did not start")
-
-
-if __name__ == "__main__":
-    main()

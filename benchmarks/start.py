@@ -43,7 +43,8 @@ def measure(*, small: bool) -> Section:
         for number in range(rounds):
             bare.append(first_answer(home, bare=True))
             fresh.append(first_answer(home / f"fresh{number}"))
-            serving.add_user(home / "kept")
+            if not number:
+                serving.add_user(home / "kept")
             again.append(first_answer(home / "kept"))
         ours, theirs = idle(home / "kept", seconds), idle(home, seconds, bare=True)
     return Section(
@@ -77,8 +78,10 @@ def started(data: Path, *, bare: bool = False) -> Generator[tuple[int, float]]:
     with serving.ended(process):
         while True:
             try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/login", timeout=30):
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=30):  # leads to set-up or sign-in
                     break
+            except urllib.error.HTTPError:
+                raise
             except (urllib.error.URLError, ConnectionError):
                 if process.poll() is not None:
                     raise
