@@ -293,7 +293,7 @@ async def test_a_database_that_another_program_holds_only_delays_the_work(
     item = await bench.add(url)
     assert await holder.stdout.readline() == b"held\n"
     adding = asyncio.create_task(bench.add(server.on("/late.jpg", jpeg(picture(99)))))
-    await asyncio.sleep(7)  # as long as it is held; longer than the database itself waits for a lock
+    await asyncio.sleep(7)  # as long as it is held
     assert (await bench.item(item)).status in {ItemStatus.PENDING, ItemStatus.DOWNLOADING}  # reading goes on
     assert not adding.done()
     holder.stdin.write(b"\n")
