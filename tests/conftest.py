@@ -4,41 +4,19 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Generator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from servers.presence import absent
+from testclock import TestClock
 
-from entourage.kernel.clock import Steady
 from entourage.kernel.db import Database
 from entourage.kernel.migrate import migrate
 
 POSTGRES = os.environ.get("ENTOURAGE_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432")
-
-
-class TestClock:
-    """A clock that stands still until told. `advance`: time passes; `jump`: somebody sets the clock."""
-
-    __test__ = False
-
-    def __init__(self) -> None:
-        self.now = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
-        self.passed = 0.0
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def steady(self) -> Steady:
-        return Steady("test", int(self.passed * 1000))
-
-    def advance(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
-        self.passed += seconds
-
-    def jump(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
 
 
 @pytest.fixture
@@ -50,13 +28,6 @@ def anyio_backend() -> str:
 @pytest.fixture
 def clock() -> TestClock:
     return TestClock()
-
-
-def absent(what: str) -> None:
-    """Skip because a server is absent; in CI nothing is skipped."""
-    if os.environ.get("CI"):
-        pytest.fail(f"needs {what}, and in CI nothing is skipped")
-    pytest.skip(f"needs {what}")
 
 
 def _postgres(name: str) -> str:

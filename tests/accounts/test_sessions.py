@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from argon2 import PasswordHasher
-from conftest import TestClock
+from testclock import TestClock
 
 from entourage.accounts import passwords, sessions, tokens, users
 from entourage.accounts.model import OPERATOR, PasswordHash, Role, User

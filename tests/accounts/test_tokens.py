@@ -6,7 +6,7 @@ import json
 
 import jwt
 import pytest
-from conftest import TestClock
+from testclock import TestClock
 
 from entourage.accounts import sessions, store, tokens, users
 from entourage.accounts.model import OPERATOR, PasswordHash, Role, TokenPair, User

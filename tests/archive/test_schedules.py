@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from conftest import TestClock
+from testclock import TestClock
 
 from entourage.accounts.model import Actor, Role
 from entourage.archive import budgets, preferences, queue, runs, schedules

@@ -7,8 +7,8 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
-from conftest import absent
 from PIL import Image, ImageDraw
+from servers.presence import absent
 
 
 @cache

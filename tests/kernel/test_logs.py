@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from conftest import TestClock
+from testclock import TestClock
 
 from entourage.kernel import logbook, logs, logsearch
 from entourage.kernel.errors import NotFound

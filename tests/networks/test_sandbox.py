@@ -12,8 +12,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import TestClock
 from PIL import Image
+from testclock import TestClock
 
 from entourage.kernel.egress import Gate
 from entourage.kernel.world import World
