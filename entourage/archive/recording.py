@@ -28,8 +28,7 @@ def kept(tx: Tx, order: Order, file: Kept, attempts: int) -> None:
         if file.sha256 != before.sha256:
             _erase(tx, file.sha256, None if file.path == before.path else file.path)
     else:
-        replaced = store.by_address(tx, order.owner, order.address_hash)
-        download = store.keep(tx, order, file, attempts=attempts, error=None)
+        download, replaced = store.keep(tx, order, file, attempts=attempts, error=None)
         _upgrade_later(tx, order, download)
         if replaced is not None and replaced.sha256 not in {None, file.sha256}:
             _erase(tx, replaced.sha256, None if replaced.path == file.path else replaced.path)

@@ -82,8 +82,10 @@ def tally(tx: Tx, download: Download, by: int) -> None:
         )  # fmt: skip
 
 
-def keep(tx: Tx, order: Order, kept: Kept | None, *, attempts: int, error: str | None) -> Download:
-    """Record how fetching a file ended: kept, or failed with a reason. What the address had before is replaced."""
+def keep(
+    tx: Tx, order: Order, kept: Kept | None, *, attempts: int, error: str | None
+) -> tuple[Download, Download | None]:
+    """Record how fetching a file ended: kept, or failed with a reason. The new record, and the one it replaced."""
     media = order.media
     before = by_address(tx, order.owner, order.address_hash)
     if before is not None:
@@ -126,7 +128,7 @@ def keep(tx: Tx, order: Order, kept: Kept | None, *, attempts: int, error: str |
             sha256=kept.sha256, size=kept.size, media_type=kept.media_type, kept_at=tx.now, verified_at=tx.now,
             damaged=False,
         )  # fmt: skip
-    return download
+    return download, before
 
 
 def delete(tx: Tx, download: Download) -> None:
