@@ -11,7 +11,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
@@ -158,6 +157,8 @@ def _current_of_sqlite(path: Path) -> tuple[Any, ...] | None:
 
 
 def _current_of_postgres(url: str) -> tuple[Any, ...] | None:
+    import psycopg  # noqa: PLC0415 - most servers run without, and start the sooner
+
     try:
         with psycopg.connect(url) as server:
             exists = server.execute("SELECT to_regclass('alembic_version')").fetchone()

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import psycopg
 import sqlalchemy as sa
 
 from entourage.kernel import lanes
@@ -201,4 +200,5 @@ def _is_the_database(error: Exception) -> bool:
         return error.sqlite_errorname.startswith(
             ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_NOMEM", "SQLITE_CANTOPEN")
         )
-    return isinstance(error, psycopg.OperationalError)
+    # Every driver calls it so (PEP 249); asking psycopg itself would load it where it is not used.
+    return any(kind.__name__ == "OperationalError" for kind in type(error).__mro__)

@@ -107,7 +107,7 @@ def _write(path: Path, body: bytes) -> None:
 
 def _keep(tx: Tx, order: Order, kept: Kept | None, age: timedelta, error: str | None = None) -> Download:
     tx.now -= age
-    return store.keep(tx, order, kept, attempts=1, error=error)
+    return store.keep(tx, order, kept, attempts=1, error=error)[0]
 
 
 async def lose(database: Database, owner: int, number: int, error: str) -> Download:

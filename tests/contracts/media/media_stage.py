@@ -130,7 +130,7 @@ class Stage:
             part.write_bytes(raw)
             digest = hashlib.sha256(raw).hexdigest()
             kept = self.run(self.parts.shelf.put(order, part, digest, len(raw), owner.username))
-        return self.do(download_store.keep, order, kept, attempts=1, error=failed)
+        return self.do(download_store.keep, order, kept, attempts=1, error=failed)[0]
 
 
 class _Server(uvicorn.Server):

@@ -17,7 +17,7 @@ from entourage.doors import refusals
 from entourage.doors.media import wire
 from entourage.doors.media.dialect import WORDS, Dialect
 from entourage.kernel import errors, logs
-from entourage.kernel.db import Busy
+from entourage.kernel.statements import Busy
 from entourage.networks import registry
 
 API = "/api/v1"
