@@ -203,6 +203,7 @@ def change(
         going = ItemStatus.DOWNLOADING if item.started_at else ItemStatus.PENDING
         store.update(tx, item, status=going)
         jobs.resume(tx, subject=subject(item.id))
+        _a_person_came(tx, item)
     changed = get(tx, actor, item_id)
     if changed != item:
         announce(tx, changed, "updated")
@@ -265,9 +266,17 @@ def retry(tx: Tx, actor: Actor, item_id: int) -> Item:
         error=None,
     )
     again = get(tx, actor, item_id)
+    _a_person_came(tx, item)
     defer_expansion(tx, again)
     announce(tx, again, "updated")
     return again
+
+
+def _a_person_came(tx: Tx, item: Item) -> None:
+    """Let a platform that asked for a person work again: somebody resumed or retried something of it."""
+    lane = f"platform/{item.platform}"
+    if lanes.get(tx, lane).broken:
+        lanes.close_breaker(tx, lane)
 
 
 def clear(tx: Tx, actor: Actor, statuses: Sequence[ItemStatus]) -> int:

@@ -77,7 +77,10 @@ def worries(overview: Overview, planned: Sequence[Schedule]) -> list[Worry]:
         found.append(Worry("warn", "The storage is nearly full.", "/settings", "Settings"))
     for platform in overview.platforms:
         if platform.status == "blocked":
-            text = f"{platform.display_name} wants a person: sign in there with a browser, then try again."
+            text = (
+                f"{platform.display_name} wants a person: sign in there with a browser, "
+                "then resume or retry what waits (pause it first if it runs)."
+            )
             found.append(Worry("bad", text, f"/queue?platform={platform.name}", "Queue"))
         elif platform.status == "degraded":
             text = f"{platform.display_name} asked us to wait; work there goes on by itself."

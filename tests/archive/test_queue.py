@@ -7,7 +7,7 @@ import pytest
 from entourage.accounts.model import Actor, Role
 from entourage.archive import budgets, preferences, queue
 from entourage.archive.model import Item, ItemStatus, Wish
-from entourage.kernel import jobs
+from entourage.kernel import jobs, lanes
 from entourage.kernel.db import Database, Tx
 from entourage.kernel.errors import Conflict, Invalid, NotFound
 from entourage.kernel.secrets import Secrets
@@ -18,7 +18,7 @@ ANN, BOB = Actor(2, "ann", Role.USER), Actor(3, "bob", Role.USER)
 
 
 @pytest.fixture(autouse=True)
-def lanes(database: Database) -> None:
+def declared(database: Database) -> None:
     with database.writing() as tx:
         budgets.declare(tx, preferences.current(tx))
 
@@ -159,6 +159,16 @@ def test_a_platform_that_is_switched_off_takes_nothing(database: Database) -> No
     with pytest.raises(Invalid) as refused:
         add(database, ANN, "https://example.org/a")
     assert problems(refused.value) == ["platform"]
+
+
+def test_resuming_lets_a_platform_that_asked_for_a_person_work_again(database: Database) -> None:
+    item = add(database, ANN, "https://example.org/a")
+    with database.writing() as tx:
+        lanes.open_breaker(tx, "platform/web", "it asks for a person")
+        queue.change(tx, ANN, item.id, status=ItemStatus.PAUSED)
+        assert lanes.get(tx, "platform/web").broken == "it asks for a person"
+        queue.change(tx, ANN, item.id, status=ItemStatus.PENDING)
+        assert lanes.get(tx, "platform/web").broken is None
 
 
 @pytest.mark.parametrize("number", [2**63, -(2**70), 10**30])
