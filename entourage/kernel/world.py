@@ -46,6 +46,20 @@ class World:
         """See `Client.head`."""
         return await self._client.head(url, headers=headers)
 
+    @contextlib.asynccontextmanager
+    async def granted(self) -> AsyncGenerator[str]:
+        """The address of a proxy, good inside the block, for a library's own HTTP client: the gate is in it.
+
+        What the gate refused there is raised as Refused, in its words, when the block fails.
+        """
+        async with self._proxy.grant() as grant:
+            try:
+                yield grant.url
+            except Exception as failure:
+                if grant.refused:
+                    raise Refused(grant.refused[0]) from failure
+                raise
+
     async def save(
         self,
         url: str,

@@ -1,0 +1,167 @@
+"""What is known of people and posts on networks: one fact an object, the same in memory, in files and from connectors.
+
+The format of a line is documented in docs/contracts/facts.md; it is version 1.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from entourage.kernel.errors import Invalid, Problem
+
+VERSION = 1
+"""Of the format; a line that needs a newer one is refused."""
+LONGEST_ID = 512
+LONGEST_TEXT = 100_000
+
+
+class _Fact(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", kw_only=True, gc=False):
+    """What every fact has: `network` is the connector's name, ids are the network's own.
+
+    Where the network's own id of a person is not known (exports give only names), the id is "@" and the user name; it
+    gives way to the real id as soon as a profile tells both. A field that is left out was not told: what is known of it
+    stays. None says that there is nothing.
+    """
+
+    network: str
+
+
+class ProfileFact(_Fact, frozen=True, tag="profile", kw_only=True, gc=False):
+    """A profile, as it was at `seen_at`. The same profile at another time is history."""
+
+    id: str
+    username: str
+    seen_at: datetime
+    name: str | UnsetType | None = UNSET
+    biography: str | UnsetType | None = UNSET
+    picture: str | UnsetType | None = UNSET
+    link: str | UnsetType | None = UNSET
+    location: str | UnsetType | None = UNSET
+    followers: int | UnsetType | None = UNSET
+    follows: int | UnsetType | None = UNSET
+    posts: int | UnsetType | None = UNSET
+    is_private: bool | UnsetType | None = UNSET
+    is_verified: bool | UnsetType | None = UNSET
+    gone: bool = False
+    """The network said that this profile is no more (deleted, taken down)."""
+
+
+class MediaFact(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, gc=False):
+    """One picture or film of a post."""
+
+    url: str
+    type: Literal["image", "video", "audio", "file"]
+    width: int | None = None
+    height: int | None = None
+
+
+class PostFact(_Fact, frozen=True, tag="post", kw_only=True, gc=False):
+    """A post, as it was at `seen_at`. `author` is the id of its profile."""
+
+    id: str
+    author: str
+    seen_at: datetime
+    url: str | UnsetType | None = UNSET
+    caption: str | UnsetType | None = UNSET
+    posted_at: datetime | UnsetType | None = UNSET
+    likes: int | UnsetType | None = UNSET
+    comments: int | UnsetType | None = UNSET
+    media: tuple[MediaFact, ...] | UnsetType = UNSET
+    gone: bool = False
+
+
+class CommentFact(_Fact, frozen=True, tag="comment", kw_only=True, gc=False):
+    """A comment of the profile `author` on the post `post`."""
+
+    id: str
+    post: str
+    author: str
+    text: str
+    posted_at: datetime | None = None
+
+
+class LikeFact(_Fact, frozen=True, tag="like", kw_only=True, gc=False):
+    """The profile `profile` likes the post `post`."""
+
+    post: str
+    profile: str
+    seen_at: datetime
+
+
+class FollowFact(_Fact, frozen=True, tag="follow", kw_only=True, gc=False):
+    """`follower` follows `followed`, seen at `seen_at`; `until` is when it was seen to have ended."""
+
+    follower: str
+    followed: str
+    seen_at: datetime
+    until: datetime | None = None
+
+
+Fact = ProfileFact | PostFact | CommentFact | LikeFact | FollowFact
+
+_decoder = msgspec.json.Decoder(Fact)
+_encoder = msgspec.json.Encoder()
+
+
+def decoded(line: bytes | str) -> Fact:
+    """The fact that a line of JSON tells; raises Invalid with the reason in words for people."""
+    try:
+        fact = _decoder.decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Invalid(Problem("line", str(error))) from error
+    return checked(fact)
+
+
+def encoded(fact: Fact) -> bytes:
+    """The fact as a line of JSON, without the line's end."""
+    return _encoder.encode(fact)
+
+
+def checked(fact: Fact) -> Fact:
+    """The fact, if its values can be: ids of 1 to 512 characters, aware times, no negative numbers. Raises Invalid."""
+    problem = _problem(fact)
+    if problem is not None:
+        raise Invalid(problem)
+    return fact
+
+
+def _problem(fact: Fact) -> Problem | None:
+    match fact:
+        case ProfileFact():
+            ids: Sequence[tuple[str, str]] = (("id", fact.id), ("username", fact.username))
+            moments: Sequence[tuple[str, Any]] = (("seen_at", fact.seen_at),)
+            counts: Sequence[tuple[str, Any]] = (
+                ("followers", fact.followers), ("follows", fact.follows), ("posts", fact.posts),
+            )  # fmt: skip
+            text: Any = fact.biography
+        case PostFact():
+            ids = (("id", fact.id), ("author", fact.author))
+            moments = (("seen_at", fact.seen_at), ("posted_at", fact.posted_at))
+            counts = (("likes", fact.likes), ("comments", fact.comments))
+            text = fact.caption
+        case CommentFact():
+            ids = (("id", fact.id), ("post", fact.post), ("author", fact.author))
+            moments, counts, text = (("posted_at", fact.posted_at),), (), fact.text
+        case LikeFact():
+            ids = (("post", fact.post), ("profile", fact.profile))
+            moments, counts, text = (("seen_at", fact.seen_at),), (), None
+        case FollowFact():
+            ids = (("follower", fact.follower), ("followed", fact.followed))
+            moments, counts, text = (("seen_at", fact.seen_at), ("until", fact.until)), (), None
+    if not fact.network or len(fact.network) > 64:  # noqa: PLR2004 - a name, not a text
+        return Problem("network", "must be the name of a network")
+    for name, value in ids:
+        if not value or len(value) > LONGEST_ID or "\0" in value:
+            return Problem(name, f"must be 1 to {LONGEST_ID} characters")
+    for name, value in moments:
+        if isinstance(value, datetime) and (value.tzinfo is None or not 1970 <= value.year < 9999):  # noqa: PLR2004
+            return Problem(name, "must be an RFC 3339 time with its offset, from 1970 on")
+    for name, value in counts:
+        if isinstance(value, int) and not 0 <= value < 2**62:
+            return Problem(name, "cannot be negative")
+    if isinstance(text, str) and len(text) > LONGEST_TEXT:
+        return Problem("text", f"is longer than {LONGEST_TEXT:,} characters")
+    return None
