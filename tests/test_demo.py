@@ -6,8 +6,9 @@ import stat
 from pathlib import Path
 
 from entourage import demo
-from entourage.accounts import passwords, store
+from entourage.accounts import passwords
 from entourage.accounts.model import OPERATOR
+from entourage.accounts.store import people as store
 from entourage.archive import queue, schedules
 from entourage.archive.model import Item, ItemStatus, Schedule
 from entourage.kernel.db import Database, Tx

@@ -5,8 +5,9 @@ import hmac
 import secrets
 from datetime import datetime, timedelta
 
-from entourage.accounts import passwords, store
+from entourage.accounts import passwords
 from entourage.accounts.model import Actor, BrowserSession, PasswordHash, User, name_key
+from entourage.accounts.store import people as store
 from entourage.kernel.db import Database, Tx
 from entourage.kernel.errors import LockedOut, Unauthenticated
 

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import jwt
 
-from entourage.accounts import store
 from entourage.accounts.model import Actor, TokenPair, User
+from entourage.accounts.store import people as store
 from entourage.kernel.columns import from_ms
 from entourage.kernel.db import Database, Tx
 from entourage.kernel.errors import Unauthenticated

@@ -1,7 +1,7 @@
 """Users: added, listed, changed and shut out; the last administrator always stays."""
 
-from entourage.accounts import store
 from entourage.accounts.model import Actor, PasswordHash, Role, User, checked_email, checked_name, name_key
+from entourage.accounts.store import people as store
 from entourage.kernel.db import Tx
 from entourage.kernel.errors import Conflict, NotFound
 

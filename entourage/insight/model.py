@@ -64,7 +64,7 @@ class Confidence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """What is judged of a person: ISO 3166-1 country (None unknown), gender, age and quality level (0 unknown, 1 to 5)."""
+    """What is judged of a person: ISO 3166-1 country (None unknown), gender, age, quality level (0 unknown, 1 to 5)."""
 
     country: str | None = None
     gender: Gender = Gender.UNKNOWN

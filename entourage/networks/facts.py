@@ -3,9 +3,9 @@
 The format of a line is documented in docs/contracts/facts.md; it is version 1.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -16,6 +16,8 @@ VERSION = 1
 """Of the format; a line that needs a newer one is refused."""
 LONGEST_ID = 512
 LONGEST_TEXT = 100_000
+LONGEST_NETWORK = 64
+LARGEST_COUNT = 2**62
 
 
 class _Fact(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", kw_only=True, gc=False):
@@ -129,39 +131,48 @@ def checked(fact: Fact) -> Fact:
 
 
 def _problem(fact: Fact) -> Problem | None:
-    match fact:
-        case ProfileFact():
-            ids: Sequence[tuple[str, str]] = (("id", fact.id), ("username", fact.username))
-            moments: Sequence[tuple[str, Any]] = (("seen_at", fact.seen_at),)
-            counts: Sequence[tuple[str, Any]] = (
-                ("followers", fact.followers), ("follows", fact.follows), ("posts", fact.posts),
-            )  # fmt: skip
-            text: Any = fact.biography
-        case PostFact():
-            ids = (("id", fact.id), ("author", fact.author))
-            moments = (("seen_at", fact.seen_at), ("posted_at", fact.posted_at))
-            counts = (("likes", fact.likes), ("comments", fact.comments))
-            text = fact.caption
-        case CommentFact():
-            ids = (("id", fact.id), ("post", fact.post), ("author", fact.author))
-            moments, counts, text = (("posted_at", fact.posted_at),), (), fact.text
-        case LikeFact():
-            ids = (("post", fact.post), ("profile", fact.profile))
-            moments, counts, text = (("seen_at", fact.seen_at),), (), None
-        case FollowFact():
-            ids = (("follower", fact.follower), ("followed", fact.followed))
-            moments, counts, text = (("seen_at", fact.seen_at), ("until", fact.until)), (), None
-    if not fact.network or len(fact.network) > 64:  # noqa: PLR2004 - a name, not a text
+    if not fact.network or len(fact.network) > LONGEST_NETWORK:
         return Problem("network", "must be the name of a network")
-    for name, value in ids:
+    for name in _IDS[type(fact)]:
+        value = getattr(fact, name)
         if not value or len(value) > LONGEST_ID or "\0" in value:
             return Problem(name, f"must be 1 to {LONGEST_ID} characters")
-    for name, value in moments:
-        if isinstance(value, datetime) and (value.tzinfo is None or not 1970 <= value.year < 9999):  # noqa: PLR2004
+    for name in _MOMENTS[type(fact)]:
+        value = getattr(fact, name)
+        if isinstance(value, datetime) and (value.tzinfo is None or not _YEARS[0] <= value.year < _YEARS[1]):
             return Problem(name, "must be an RFC 3339 time with its offset, from 1970 on")
-    for name, value in counts:
-        if isinstance(value, int) and not 0 <= value < 2**62:
-            return Problem(name, "cannot be negative")
-    if isinstance(text, str) and len(text) > LONGEST_TEXT:
-        return Problem("text", f"is longer than {LONGEST_TEXT:,} characters")
+    for name in _COUNTS.get(type(fact), ()):
+        value = getattr(fact, name)
+        if isinstance(value, int) and not 0 <= value <= LARGEST_COUNT:
+            return Problem(name, "must be a number from 0 on")
+    for name in _TEXTS.get(type(fact), ()):
+        value = getattr(fact, name)
+        if isinstance(value, str) and (len(value) > LONGEST_TEXT or "\0" in value):
+            return Problem(name, f"must be a text of at most {LONGEST_TEXT:,} characters")
     return None
+
+
+_IDS: Mapping[type, Sequence[str]] = {
+    ProfileFact: ("id", "username"),
+    PostFact: ("id", "author"),
+    CommentFact: ("id", "post", "author"),
+    LikeFact: ("post", "profile"),
+    FollowFact: ("follower", "followed"),
+}
+_MOMENTS: Mapping[type, Sequence[str]] = {
+    ProfileFact: ("seen_at",),
+    PostFact: ("seen_at", "posted_at"),
+    CommentFact: ("posted_at",),
+    LikeFact: ("seen_at",),
+    FollowFact: ("seen_at", "until"),
+}
+_COUNTS: Mapping[type, Sequence[str]] = {
+    ProfileFact: ("followers", "follows", "posts"),
+    PostFact: ("likes", "comments"),
+}
+_TEXTS: Mapping[type, Sequence[str]] = {
+    ProfileFact: ("name", "biography", "picture", "link", "location"),
+    PostFact: ("url", "caption"),
+    CommentFact: ("text",),
+}
+_YEARS = (1970, 9999)

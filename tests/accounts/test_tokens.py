@@ -8,8 +8,9 @@ import jwt
 import pytest
 from testclock import TestClock
 
-from entourage.accounts import sessions, store, tokens, users
+from entourage.accounts import sessions, tokens, users
 from entourage.accounts.model import OPERATOR, PasswordHash, Role, TokenPair, User
+from entourage.accounts.store import people as store
 from entourage.kernel.db import Database
 from entourage.kernel.errors import Unauthenticated
 from entourage.kernel.secrets import Secrets

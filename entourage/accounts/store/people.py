@@ -1,4 +1,4 @@
-"""The tables of accounts, and what is asked of them."""
+"""The tables of people who use this server, and what is asked of them."""
 
 from datetime import datetime
 
