@@ -15,6 +15,7 @@ NAMES = {
     "queue": "job_queue",
     "sockets": "sockets",
     "start": "start",
+    "accuracy": "accuracy",
 }
 """What can be measured, and the module that does."""
 
@@ -24,7 +25,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="name", help=f"what to measure: {', '.join(NAMES)}; else all")
     parser.add_argument("--small", action="store_true", help="a tenth of everything: to see that it works")
-    parser.add_argument("--write", action="store_true", help="put the numbers into docs/guide/performance.md")
+    parser.add_argument("--write", action="store_true", help="put the numbers into the guide")
     chosen = parser.parse_args()
     if unknown := [name for name in chosen.names if name not in NAMES]:
         parser.error(f"no such benchmark: {', '.join(unknown)}")

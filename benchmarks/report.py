@@ -20,6 +20,8 @@ class Section:
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     notes: Sequence[str] = ()
+    page: Path = PAGE
+    """The page of the guide that shows them."""
 
     def text(self) -> str:
         """For a terminal."""
@@ -56,13 +58,13 @@ def _read(path: str) -> str:
 
 def write(section: Section, facts: str) -> None:
     """Put the numbers into the guide, between the marks of their name."""
-    page = PAGE.read_text("utf-8")
+    page = section.page.read_text("utf-8")
     begin, end = f"<!-- {section.name}: begin -->", f"<!-- {section.name}: end -->"
     before, found, rest = page.partition(begin)
     _, closed, after = rest.partition(end)
     if not found or not closed:
-        raise ValueError(f"{PAGE} has no place for {section.name}")
-    PAGE.write_text(f"{before}{begin}\n\n{section.markdown()}\n\nMeasured on {facts}.\n\n{end}{after}", "utf-8")
+        raise ValueError(f"{section.page} has no place for {section.name}")
+    section.page.write_text(f"{before}{begin}\n\n{section.markdown()}\n\nMeasured on {facts}.\n\n{end}{after}", "utf-8")
 
 
 def ratio(ours: float, theirs: float) -> str:
