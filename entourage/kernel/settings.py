@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from entourage.kernel.errors import Invalid, Problem
 from entourage.kernel.secrets import SHORTEST_KEY, mask, mask_url
+from entourage.kernel.tariff import PLANS, PRICE, RESOURCES, Tariff, plan, price
 
 PREFIX = "ENTOURAGE_"
 
@@ -124,6 +125,21 @@ class Settings:
     access_seconds: int = field(
         default=900, metadata=_about("How long an access token of the API counts.", unit="seconds", least=1)
     )
+    credit_plans: tuple[str, ...] = field(
+        default=PLANS,
+        metadata=_about(
+            "Plan of the influencer API as NAME=CREDITS A MONTH, or NAME=CREDITS:RESOURCE+RESOURCE where it does not "
+            f"include all of {', '.join(RESOURCES)}; may be given several times, the first is what users get.",
+            shown=", ".join(PLANS),
+        ),
+    )
+    credit_prices: tuple[str, ...] = field(
+        default=(),
+        metadata=_about(
+            "What a call of the influencer API costs, as RESOURCE=CREDITS; may be given several times.",
+            shown=f"{PRICE} for each",
+        ),
+    )
     secret_key: str = field(
         default="",
         metadata=_about(
@@ -137,6 +153,11 @@ class Settings:
     def database_url(self) -> str:
         """Where the data is."""
         return self.database or f"sqlite:///{self.data / 'entourage.db'}"
+
+    @property
+    def tariff(self) -> Tariff:
+        """The plans and prices of the influencer API."""
+        return Tariff.of(self.credit_plans, self.credit_prices)
 
     @property
     def key_file(self) -> Path:
@@ -227,9 +248,9 @@ def guide() -> str:
         "<!-- Made by `make docs` from entourage/kernel/settings.py; change the words there. -->",
         "",
         "Each option can be given on the command line of `entourage serve` or as an environment variable; the",
-        "command line wins. Several networks in one variable are separated by commas. Secrets can also be read from",
-        "a file: put its path into the variable with `_FILE` at the end. `entourage doctor` shows what is set, with",
-        "secrets masked.",
+        "command line wins. Several in one variable (networks, plans) are separated by commas. Secrets can also be",
+        "read from a file: put its path into the variable with `_FILE` at the end. `entourage doctor` shows what is",
+        "set, with secrets masked.",
         "",
         "| variable | option | default | what it is |",
         "| --- | --- | --- | --- |",
@@ -256,9 +277,11 @@ def _raw(each: Option, environ: Mapping[str, str], given: Mapping[str, object]) 
 def _value(each: Option, raw: object) -> object:
     if each.many:
         parts = raw.split(",") if isinstance(raw, str) else list(cast("typing.Iterable[object]", raw))
-        if each.name == "cors_origins":
-            return tuple(_origin(str(part).strip()) for part in parts if str(part).strip())
-        return tuple(str(ipaddress.ip_network(str(part).strip(), strict=False)) for part in parts if str(part).strip())
+        check = _CHECKS.get(each.name, _network)
+        checked = tuple(check(str(part).strip()) for part in parts if str(part).strip())
+        if each.default and not checked:
+            raise ValueError("at least one")
+        return checked
     if each.kind is int:
         return _number(each, str(raw))
     if each.kind is Path:
@@ -282,6 +305,24 @@ def _origin(raw: str) -> str:
     if raw != "*" and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query):
         raise ValueError("an origin as https://app.example.org, without a slash at the end, or *")
     return raw.lower()
+
+
+def _network(raw: str) -> str:
+    return str(ipaddress.ip_network(raw, strict=False))
+
+
+def _plan(raw: str) -> str:
+    plan(raw)
+    return raw
+
+
+def _price(raw: str) -> str:
+    price(raw)
+    return raw
+
+
+_CHECKS = {"cors_origins": _origin, "credit_plans": _plan, "credit_prices": _price}
+"""What stands in a list, where it is not networks."""
 
 
 def _text(name: str, raw: str) -> str:
