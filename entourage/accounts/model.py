@@ -65,6 +65,53 @@ OPERATOR = Actor(0, "operator", Role.ADMIN)
 
 
 @dataclass(frozen=True, slots=True)
+class Holder(Actor):
+    """Who shows an API token: the user, and which token."""
+
+    token_id: int
+    plan: str | None
+    """What they may ask for; None for who has no account of credits yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An API token as its owner sees it: never the token itself."""
+
+    id: int
+    username: str
+    hint: str
+    """Its first characters."""
+    label: str
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user's credits."""
+
+    user_id: int
+    plan: str
+    balance: int
+    since: datetime
+    """Whose day and time of the month the account renews at."""
+    renews_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of the ledger: by how much a balance changed, what it was then, and why."""
+
+    id: int
+    at: datetime
+    token_id: int | None
+    change: int
+    balance: int
+    why: str
+    subject: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class TokenPair:
     """What a client gets for its password: `access` to show with each request, `refresh` to get the next pair."""
 
@@ -83,6 +130,37 @@ class BrowserSession:
     csrf: str
     """What every form of this session must send back."""
     expires_at: datetime
+
+
+class ConnectionState(StrEnum):
+    """Whether an account on a network can be used."""
+
+    OK = "ok"
+    WANTS_YOU = "wants_you"
+    """The network wants a person: something must be confirmed there before it lets us go on."""
+    SIGNED_OUT = "signed_out"
+    """What proved who we are does not count any more; its owner has to sign in again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """An account on a network that a user lets this server use. What proves it is never part of this."""
+
+    id: int
+    owner: int
+    network: str
+    server: str
+    native_id: str
+    username: str
+    state: ConnectionState
+    reason: str | None
+    """Why it cannot be used, in words for its owner."""
+    created_at: datetime
+
+    @property
+    def lane(self) -> str:
+        """The lane of everything that is done with this account."""
+        return f"account/{self.id}"
 
 
 def name_key(username: str) -> str:
