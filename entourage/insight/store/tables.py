@@ -4,6 +4,9 @@ import sqlalchemy as sa
 
 from entourage.kernel.columns import Id, Instant, Json, metadata
 
+Handle = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+"""A name as its network compares names: ordered by its code points on both databases, so that an index finds prefixes."""
+
 channels = sa.Table(
     "channels",
     metadata,
@@ -12,7 +15,7 @@ channels = sa.Table(
     sa.Column("network", sa.Text, nullable=False),
     sa.Column("native_id", sa.Text, nullable=False),
     sa.Column("username", sa.Text),
-    sa.Column("handle", sa.Text),
+    sa.Column("handle", Handle),
     sa.Column("name", sa.Text),
     sa.Column("biography", sa.Text),
     sa.Column("picture", sa.Text),
@@ -34,7 +37,9 @@ channels = sa.Table(
 `handle` is the user name as its network compares names."""
 sa.Index("uq_channels_uuid", channels.c.uuid, unique=True)
 sa.Index("uq_channels_native_id_network", channels.c.native_id, channels.c.network, unique=True)
-sa.Index("ix_channels_handle_network", channels.c.handle, channels.c.network)
+sa.Index(
+    "ix_channels_handle_network", channels.c.handle, channels.c.network, channels.c.traits, channels.c.gone_at
+)
 sa.Index("ix_channels_id_traits", channels.c.id, channels.c.traits)
 sa.Index("ix_channels_followers", channels.c.followers)
 
@@ -109,17 +114,19 @@ follows = sa.Table(
     sa.Column("seen_at", Instant, nullable=False),
     sa.Column("until", Instant),
     sa.Column("noted_at", Instant, nullable=False),
+    sa.Column("noted_before", Instant),
     sqlite_with_rowid=False,
 )
 """Who follows whom: first and last seen, and when it was seen to have ended. `noted_at` is when we learned the last
-change, so that a day's changes of a channel with a million followers are found without reading the rest."""
+change (it began, ended, began again), `noted_before` the change before that one (NULL: there was none), so that a day's
+changes of a channel with a million followers are found without reading the rest, and each is counted once."""
 sa.Index("ix_follows_follower_id_followed_id", follows.c.follower_id, follows.c.followed_id)
 sa.Index("ix_follows_followed_id_noted_at", follows.c.followed_id, follows.c.noted_at)
 
 mentions = sa.Table(
     "mentions",
     metadata,
-    sa.Column("handle", sa.Text, primary_key=True),
+    sa.Column("handle", Handle, primary_key=True),
     sa.Column("network", sa.Text, primary_key=True),
     sa.Column("author_id", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("posts", sa.Integer, nullable=False),

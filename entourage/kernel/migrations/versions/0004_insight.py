@@ -9,6 +9,7 @@ branch_labels = None
 depends_on = None
 
 _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_HANDLE = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 def _channels() -> None:
@@ -19,7 +20,7 @@ def _channels() -> None:
         sa.Column("network", sa.Text, nullable=False),
         sa.Column("native_id", sa.Text, nullable=False),
         sa.Column("username", sa.Text),
-        sa.Column("handle", sa.Text),
+        sa.Column("handle", _HANDLE),
         sa.Column("name", sa.Text),
         sa.Column("biography", sa.Text),
         sa.Column("picture", sa.Text),
@@ -39,7 +40,7 @@ def _channels() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_channels_followers", "channels", ["followers"])
-    op.create_index("ix_channels_handle_network", "channels", ["handle", "network"])
+    op.create_index("ix_channels_handle_network", "channels", ["handle", "network", "traits", "gone_at"])
     op.create_index("ix_channels_id_traits", "channels", ["id", "traits"])
     op.create_index("uq_channels_native_id_network", "channels", ["native_id", "network"], unique=True)
     op.create_index("uq_channels_uuid", "channels", ["uuid"], unique=True)
@@ -122,6 +123,7 @@ def _follows() -> None:
         sa.Column("seen_at", sa.BigInteger, nullable=False),
         sa.Column("until", sa.BigInteger),
         sa.Column("noted_at", sa.BigInteger, nullable=False),
+        sa.Column("noted_before", sa.BigInteger),
         sa.PrimaryKeyConstraint("followed_id", "follower_id", name="pk_follows"),
         sqlite_with_rowid=False,
     )
@@ -132,7 +134,7 @@ def _follows() -> None:
 def _mentions() -> None:
     op.create_table(
         "mentions",
-        sa.Column("handle", sa.Text, nullable=False),
+        sa.Column("handle", _HANDLE, nullable=False),
         sa.Column("network", sa.Text, nullable=False),
         sa.Column("author_id", sa.BigInteger, autoincrement=False, nullable=False),
         sa.Column("posts", sa.Integer, nullable=False),
