@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from entourage.kernel.errors import NotFound, Refused
 from entourage.networks import forum, instagram, tiktok, web
 from entourage.networks.model import Expands
+from entourage.networks.reading import Reads
 
 READERS: dict[str, Expands] = {
     instagram.NAME: instagram,
@@ -13,6 +14,9 @@ READERS: dict[str, Expands] = {
     web.NAME: web,
 }
 """By the names that the API calls platforms; asked in this order, `web` last because it claims every address."""
+
+PEOPLE: dict[str, Reads] = {}
+"""Those that read people and posts, by name."""
 
 ADDRESSES: Mapping[str, Callable[[str, str | None], str]] = {
     instagram.NAME: instagram.address_of,
@@ -27,6 +31,15 @@ def reader(name: str) -> Expands:
         return READERS[name]
     except KeyError:
         raise NotFound(f"There is no platform called {name!r}; known are {', '.join(sorted(READERS))}.") from None
+
+
+def people(name: str) -> Reads:
+    """The connector called `name` that reads people and posts, or NotFound."""
+    try:
+        return PEOPLE[name]
+    except KeyError:
+        known = ", ".join(sorted(PEOPLE))
+        raise NotFound(f"There is no network called {name!r} that can be read; known are {known}.") from None
 
 
 def reader_for(url: str) -> Expands:
