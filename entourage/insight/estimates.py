@@ -1,0 +1,132 @@
+"""A figure about many people with what it is worth: how many were looked at, and between what the truth lies."""
+
+import math
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+MINIMUM = 10
+"""Fewer judged people than this are not enough data: nothing is said of them."""
+CERTAINTY = 1.959963984540054
+"""Standard deviations to either side that hold 95 of 100 (the two-sided 95 % point of the normal distribution)."""
+DRAWS = 400
+"""How often a bootstrap draws: its bounds are then sure to about a hundredth of the interval's width."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure and its 95 % interval, from `size` people out of `population` (None: not known). Shares are 0 to 1."""
+
+    value: float
+    low: float
+    high: float
+    size: int
+    population: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """How a figure is had, in words for the person who reads it. `version` changes when figures would change."""
+
+    name: str
+    words: str
+    source: str
+    version: int
+
+
+def share(count: float, size: int, population: int | None = None) -> Estimate:
+    """The share `count` / `size` with Wilson's 95 % interval, narrower the more of the population was looked at.
+
+    Where everybody was looked at, nothing is left to chance and the interval is the value itself. A `population` smaller
+    than the sample (people left since) counts as the sample. Source: E. B. Wilson, Journal of the American Statistical
+    Association 22 (1927), 209-212; the finite population correction is (N - n) / (N - 1).
+    """
+    if size <= 0:
+        return Estimate(0.0, 0.0, 1.0, 0, population)
+    value = min(1.0, max(0.0, count / size))
+    left = _left(size, population)
+    if left <= 0:
+        return Estimate(value, value, value, size, population)
+    # The correction scales the variance, which is the same as a sample that is larger by its inverse.
+    effective = size / left
+    squared = CERTAINTY * CERTAINTY
+    centre = (value + squared / (2 * effective)) / (1 + squared / effective)
+    half = CERTAINTY * math.sqrt(value * (1 - value) / effective + squared / (4 * effective * effective))
+    half /= 1 + squared / effective
+    return Estimate(value, min(value, max(0.0, centre - half)), max(value, min(1.0, centre + half)), size, population)
+
+
+def mean(value: float, deviation: float, size: int, population: int | None = None) -> Estimate:
+    """The mean of `size` people with its 95 % interval; `deviation` is the standard deviation among them."""
+    if size <= 0:
+        return Estimate(value, -math.inf, math.inf, 0, population)
+    half = CERTAINTY * deviation * math.sqrt(max(0.0, _left(size, population)) / size)
+    return Estimate(value, value - half, value + half, size, population)
+
+
+def adjusted(
+    count: int,
+    size: int,
+    *,
+    hits: float,
+    hits_deviation: float,
+    alarms: float,
+    alarms_deviation: float,
+    population: int | None = None,
+) -> Estimate:
+    """The true share of what a test found `count` times in `size`, with what the test misses and what it imagines.
+
+    `hits` is the share of the true ones that the test finds (its true positive rate), `alarms` the share of the others
+    that it finds as well (its false positive rate); their deviations say how sure those are. The value is
+    (c - alarms) / (hits - alarms), kept within 0 and 1. The interval holds the middle 95 % of a bootstrap that draws
+    the sample and both rates again; the same input gives the same interval. Source: W. J. Rogan, B. Gladen, American
+    Journal of Epidemiology 107 (1978), 71-76; "adjusted count" of G. Forman, Data Mining and Knowledge Discovery 17
+    (2008), 164-206.
+    """
+    if size <= 0:
+        return Estimate(0.0, 0.0, 1.0, 0, population)
+    found = min(1.0, max(0.0, count / size))
+    spread = _spread(found, size, population)
+    value = _corrected(found, hits, alarms)
+    low, high = _bootstrapped(found, spread, hits, hits_deviation, alarms, alarms_deviation)
+    return Estimate(value, min(value, low), max(value, high), size, population)
+
+
+def interval(values: Sequence[float]) -> tuple[float, float]:
+    """Between what the middle 95 % of `values` lie, of which there is at least one."""
+    ordered = sorted(values)
+    last = len(ordered) - 1
+    return ordered[round(0.025 * last)], ordered[round(0.975 * last)]
+
+
+def _left(size: int, population: int | None) -> float:
+    """The part of the variance that the people who were not looked at leave."""
+    if population is None:
+        return 1.0
+    if population <= size:
+        return 0.0
+    return (population - size) / (population - 1)
+
+
+def _spread(found: float, size: int, population: int | None) -> float:
+    # Agresti and Coull's two more of each keep a sample without one or without the other from looking certain.
+    smoothed = (found * size + 2) / (size + 4)
+    return math.sqrt(smoothed * (1 - smoothed) / (size + 4) * _left(size, population))
+
+
+def _corrected(found: float, hits: float, alarms: float) -> float:
+    return min(1.0, max(0.0, (found - alarms) / max(0.05, hits - alarms)))
+
+
+@lru_cache(maxsize=4096)
+def _bootstrapped(
+    found: float, spread: float, hits: float, hits_deviation: float, alarms: float, alarms_deviation: float
+) -> tuple[float, float]:
+    normal: Callable[[float, float], float] = random.Random(1927).gauss  # noqa: S311 - draws of a bootstrap
+    return interval(
+        [
+            _corrected(normal(found, spread), normal(hits, hits_deviation), normal(alarms, alarms_deviation))
+            for _ in range(DRAWS)
+        ]
+    )
