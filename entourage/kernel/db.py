@@ -61,12 +61,14 @@ class Tx:
         ready = self._compiler(statement)
         return self._cursor.execute(ready.text, ready.bind(params)).rowcount
 
-    def many(self, statement: sa.ClauseElement, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Run a change once per row of parameters."""
+    def many(self, statement: sa.ClauseElement, rows: Iterable[Mapping[str, Any]]) -> int:
+        """Run a change once per row of parameters; how many rows it touched in all."""
         ready = self._compiler(statement)
         bound = [ready.bind(row) for row in rows]
-        if bound:
-            self._cursor.executemany(ready.text, bound)
+        if not bound:
+            return 0
+        self._cursor.executemany(ready.text, bound)
+        return self._cursor.rowcount
 
     def reserve(self, table: str, count: int) -> Sequence[int]:
         """Keys for `count` new rows of a table whose `id` counts up by itself and is never used twice."""

@@ -1,0 +1,188 @@
+"""Who is who: the channels that facts speak of, found, added, renamed, or recognised as one."""
+
+import hashlib
+import uuid
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from msgspec import UNSET
+
+from entourage.insight.model import UNJUDGED, Person
+from entourage.insight.store import facts as store
+from entourage.insight.store.facts import Known
+from entourage.insight.traits import judged
+from entourage.kernel.columns import from_ms, to_ms
+from entourage.kernel.db import Tx
+from entourage.networks.facts import ProfileFact
+
+Key = tuple[str, str]
+"""A network and an id of it."""
+_SPACE: Final = uuid.NAMESPACE_URL.bytes
+_TOLD: Final = (
+    "username", "name", "biography", "picture", "link", "location", "followers", "follows", "posts", "is_private",
+    "is_verified",
+)  # fmt: skip
+_COUNTS: Final = ("followers", "follows", "posts")
+_NOBODY = Known(0, "", "", *[None] * 13)
+
+
+def handle_of(username: str) -> str:
+    """A user name as names are compared: without @, in one case."""
+    return username.strip().removeprefix("@").casefold()
+
+
+def uuid_of(network: str, native_id: str) -> str:
+    """What contracts call a channel: a UUID (RFC 9562, version 5) of its network and the id there."""
+    digest = hashlib.sha1(_SPACE + f"{network}:{native_id}".encode(), usedforsecurity=False).digest()
+    return str(uuid.UUID(bytes=digest[:16], version=5))
+
+
+def next_noted(tx: Tx, channel_id: int) -> datetime:
+    """A moment for changes of a channel's followers: now, and later than every such moment before."""
+    return from_ms(max(to_ms(tx.clock()), store.last_noted(tx, channel_id) + 1))
+
+
+class People:
+    """The channels that a set of facts speaks of. `ids` has the number of each."""
+
+    def __init__(self, tx: Tx, keys: Iterable[Key], profiles: Iterable[ProfileFact]) -> None:
+        self._tx = tx
+        self._known: dict[Key, Known] = {}
+        self._told: dict[Key, list[ProfileFact]] = {}
+        self._also: dict[Key, Key] = {}
+        self.ids: dict[Key, int] = {}
+        self.new = 0
+        wanted: dict[str, set[str]] = {}
+        for key in keys:
+            network, native_id = self._plain(key)
+            wanted.setdefault(network, set()).add(native_id)
+        for fact in profiles:
+            network, native_id = self._plain((fact.network, fact.id))
+            wanted.setdefault(network, set()).add(native_id)
+            self._told.setdefault((network, native_id), []).append(fact)
+        for network, ids in wanted.items():
+            self._find(network, ids)
+        self._recognise()
+        self._write([(network, native_id) for network, ids in wanted.items() for native_id in ids])
+
+    def _plain(self, key: Key) -> Key:
+        """The key as it is kept: a name that stands for an id in one case."""
+        if key[1][0] != "@":
+            return key
+        plain = (key[0], "@" + handle_of(key[1]))
+        if plain != key:
+            self._also[key] = plain
+        return plain
+
+    def _find(self, network: str, ids: set[str]) -> None:
+        """What is known of these ids, and of the stubs that may be the same people."""
+        stubs = {
+            "@" + handle_of(fact.username) for (net, _), told in self._told.items() if net == network for fact in told
+        }
+        for known in store.by_native_ids(self._tx, network, ids | stubs):
+            self._known[network, known.native_id] = known
+        names = {native_id for native_id in ids if native_id[0] == "@" and (network, native_id) not in self._known}
+        if names:
+            for known in store.by_handles(self._tx, network, {handle_of(name) for name in names}):
+                key = (network, known.native_id)
+                self._known.setdefault(key, known)
+                for name in names:
+                    if known.username is not None and handle_of(name) == handle_of(known.username):
+                        self._also.setdefault((network, name), key)
+
+    def _recognise(self) -> None:
+        """A name whose id is told now gives way to it: adopted where the id is new, else the two become one."""
+        for key, told in list(self._told.items()):
+            network, native_id = key
+            if native_id[0] == "@":
+                continue
+            for fact in told:
+                name = (network, "@" + handle_of(fact.username))
+                self._also[name] = key
+                stub = self._known.pop(name, None)
+                if stub is None:
+                    continue
+                here = self._known.get(key)
+                if here is None:
+                    store.adopt(self._tx, stub.id, native_id)
+                    self._known[key] = stub._replace(native_id=native_id)
+                elif here.id != stub.id:
+                    store.merge(self._tx, stub.id, here.id, next_noted(self._tx, here.id))
+
+    def _real(self, key: Key) -> Key:
+        key = self._also.get(key, key)
+        return self._also.get(key, key)
+
+    def _write(self, keys: Iterable[Key]) -> None:
+        added: dict[Key, dict[str, Any]] = {}
+        changed: dict[int, dict[str, Any]] = {}
+        history: list[tuple[Key, ProfileFact]] = []
+        told: dict[Key, list[ProfileFact]] = {}
+        for key, facts in self._told.items():
+            told.setdefault(self._real(key), []).extend(facts)
+        for key in dict.fromkeys(map(self._real, keys)):
+            known, facts = self._known.get(key), sorted(told.get(key, ()), key=_when)
+            row, past = _merged(known or _NOBODY, facts)
+            history += [(key, fact) for fact in past]
+            if known is None:
+                added[key] = self._row(key, row, facts)
+            elif row:
+                changed[known.id] = row
+        self.new = len(added)
+        numbers = store.add_channels(self._tx, list(added.values())) if added else []
+        self.ids = {key: known.id for key, known in self._known.items()}
+        self.ids |= dict(zip(added, numbers, strict=True))
+        for name in self._also:
+            if (key := self._real(name)) in self.ids:
+                self.ids[name] = self.ids[key]
+        store.set_channels(self._tx, changed)
+        store.add_snapshots(self._tx, [_snapshot(self.ids[key], fact) for key, fact in history])
+
+    def _row(self, key: Key, row: Mapping[str, Any], facts: list[ProfileFact]) -> dict[str, Any]:
+        """A channel that is new: with what was told, or a stub with no more than a name."""
+        network, native_id = key
+        named = native_id[1:] if native_id[0] == "@" else None
+        blank: dict[str, Any] = dict.fromkeys(store.TOLD)
+        blank |= {"username": named, "handle": named and handle_of(named), "traits": UNJUDGED}
+        return blank | row | {
+            "uuid": uuid_of(network, native_id), "network": network, "native_id": native_id,
+            "first_seen": facts[0].seen_at if facts else self._tx.now,
+        }  # fmt: skip
+
+
+def _when(fact: ProfileFact) -> datetime:
+    return fact.seen_at
+
+
+def _merged(known: Known, facts: list[ProfileFact]) -> tuple[dict[str, Any], list[ProfileFact]]:
+    """What has to be stored of a channel after these facts ({} for nothing), and which of them are history."""
+    if not facts:
+        return {}, []
+    values: dict[str, Any] = {name: getattr(known, name) for name in _TOLD}
+    seen_at, gone_at = known.seen_at, known.gone_at
+    before = dict(values)
+    past: list[ProfileFact] = []
+    for fact in facts:
+        newer = seen_at is None or fact.seen_at > seen_at
+        if fact.username != values["username"] or any(type(getattr(fact, name)) is int for name in _COUNTS):
+            past.append(fact)
+        for name in _TOLD:
+            value = getattr(fact, name)
+            if value is not UNSET and (newer or (values[name] is None and value is not None)):
+                values[name] = value
+        if newer:
+            seen_at, gone_at = fact.seen_at, fact.seen_at if fact.gone else None
+    if values == before and seen_at == known.seen_at and gone_at == known.gone_at:
+        return {}, past
+    traits, score = judged(Person(facts[0].network, **values), (seen_at or facts[0].seen_at).date())
+    values |= {
+        "handle": handle_of(values["username"]), "seen_at": seen_at, "gone_at": gone_at, "traits": traits.code,
+        "score": score,
+    }  # fmt: skip
+    return values, past
+
+
+def _snapshot(channel_id: int, fact: ProfileFact) -> dict[str, Any]:
+    counts = {name: value if type(value := getattr(fact, name)) is int else None for name in _COUNTS}
+    return {"channel_id": channel_id, "seen_at": fact.seen_at, "username": fact.username, **counts}

@@ -1,0 +1,239 @@
+"""Recording: the same facts in any order and number leave the same behind."""
+
+import random
+import shutil
+from collections.abc import Generator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import sqlalchemy as sa
+from testclock import TestClock
+
+from entourage.insight import recording
+from entourage.insight.store.tables import channels, comments, follows, likes, mentions, posts, snapshots
+from entourage.kernel.db import Database
+from entourage.networks.facts import CommentFact, Fact, FollowFact, LikeFact, MediaFact, PostFact, ProfileFact
+
+DAY = timedelta(days=1)
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def profile(native_id: str, username: str, day: int = 0, **told: Any) -> ProfileFact:
+    return ProfileFact(network="instagram", id=native_id, username=username, seen_at=NOON + day * DAY, **told)
+
+
+def post(native_id: str, author: str, caption: str = "", day: int = 0, **told: Any) -> PostFact:
+    return PostFact(
+        network="instagram",
+        id=native_id,
+        author=author,
+        caption=caption,
+        seen_at=NOON + day * DAY,
+        posted_at=NOON,
+        **told,
+    )
+
+
+def follow(follower: str, followed: str, day: int = 0, until: int | None = None) -> FollowFact:
+    return FollowFact(
+        network="instagram",
+        follower=follower,
+        followed=followed,
+        seen_at=NOON + day * DAY,
+        until=None if until is None else NOON + until * DAY,
+    )
+
+
+def learn(database: Database, *facts: Fact) -> recording.Learned:
+    return database.write_now(recording.learn, facts)
+
+
+def rows(database: Database, *columns: Any) -> list[Any]:
+    with database.reading() as tx:
+        return sorted(tx.all(sa.select(*columns)), key=repr)
+
+
+def everything(database: Database) -> Sequence[Any]:
+    """All that is kept, by names of the network instead of our numbers."""
+    who, what, other = channels.alias(), posts.alias(), channels.alias()
+    told = [column for column in channels.columns if column.name not in {"id", "first_seen"}]
+    with database.reading() as tx:
+        return [
+            sorted(tx.all(statement), key=repr)
+            for statement in (
+                sa.select(*told),
+                sa.select(
+                    who.c.native_id, *(column for column in snapshots.columns if column.name != "channel_id")
+                ).join_from(who, snapshots, who.c.id == snapshots.c.channel_id),
+                sa.select(
+                    posts.c.native_id, posts.c.caption, posts.c.likes, posts.c.mentions, who.c.native_id
+                ).join_from(posts, who, posts.c.author_id == who.c.id, isouter=True),
+                sa.select(what.c.native_id, who.c.native_id, comments.c.text)
+                .join_from(comments, what, comments.c.post_id == what.c.id)
+                .join(who, comments.c.author_id == who.c.id),
+                sa.select(what.c.native_id, who.c.native_id)
+                .join_from(likes, what, likes.c.post_id == what.c.id)
+                .join(who, likes.c.channel_id == who.c.id),
+                sa.select(who.c.native_id, other.c.native_id, follows.c.since, follows.c.seen_at, follows.c.until)
+                .join_from(follows, who, follows.c.followed_id == who.c.id)
+                .join(other, follows.c.follower_id == other.c.id),
+                sa.select(mentions.c.handle, mentions.c.posts, mentions.c.last_at, who.c.native_id).join_from(
+                    mentions, who, mentions.c.author_id == who.c.id
+                ),
+            )
+        ]
+
+
+FACTS: Sequence[Fact] = (
+    profile("1", "dior", name="Dior", location="Paris", followers=1000, follows=5, posts=3),
+    profile("1", "dior", 1, followers=1100, follows=5, posts=3, biography="Couture"),
+    profile("7", "anna.maria", followers=50, follows=200, posts=9, is_private=True),
+    profile("8", "ben", 2, name=None),
+    post("p1", "1", "with @Anna.Maria and @ben #Paris #paris", likes=10),
+    post("p1", "1", "with @ben #paris", 1, likes=12, comments=2),
+    post("p2", "7", "@dior!", media=(MediaFact(url="https://example.org/a.jpg", type="image", width=10, height=20),)),
+    CommentFact(network="instagram", id="c1", post="p1", author="7", text="Lovely", posted_at=NOON),
+    CommentFact(network="instagram", id="c2", post="p9", author="9", text="?", posted_at=None),
+    LikeFact(network="instagram", post="p1", profile="7", seen_at=NOON),
+    LikeFact(network="instagram", post="p1", profile="8", seen_at=NOON),
+    follow("7", "1"),
+    follow("8", "1", 1, until=3),
+    follow("8", "1", 5),
+    follow("9", "1", 1, until=2),
+)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_facts_in_any_order_batches_and_number_leave_the_same_behind(
+    database: Database, another_empty: Database, seed: int
+) -> None:
+    learn(database, *FACTS)
+    chance = random.Random(seed)
+    facts = [*FACTS, *chance.sample(FACTS, 6)]
+    chance.shuffle(facts)
+    while facts:
+        size = chance.randint(1, 6)
+        learn(another_empty, *facts[:size])
+        del facts[:size]
+    assert everything(another_empty) == everything(database)
+
+
+@pytest.fixture
+def another_empty(sqlite_template: Path, tmp_path: Path, clock: TestClock) -> Generator[Database]:
+    path = tmp_path / "another.db"
+    shutil.copyfile(sqlite_template, path)
+    opened = Database(f"sqlite:///{path}", clock)
+    yield opened
+    opened.close()
+
+
+def test_the_newest_value_counts_and_the_rest_is_history(database: Database) -> None:
+    learn(database, *FACTS)
+    newest = channels.c
+    assert rows(database, newest.native_id, newest.followers, newest.biography, newest.location)[0] == (
+        "1", 1100, "Couture", "Paris",
+    )  # fmt: skip
+    kept = rows(database, snapshots.c.followers, snapshots.c.seen_at)
+    assert (1000, NOON) in kept
+    assert (1100, NOON + DAY) in kept
+
+
+def test_what_was_not_told_stays_and_none_says_that_there_is_nothing(database: Database) -> None:
+    learn(database, profile("1", "dior", name="Dior", link="https://dior.example"))
+    learn(database, profile("1", "dior", 1, link=None))
+    assert rows(database, channels.c.name, channels.c.link) == [("Dior", None)]
+
+
+def test_mentions_are_counted_by_post_and_follow_its_caption(database: Database) -> None:
+    learn(database, post("p1", "1", "@a @b"), post("p2", "1", "@a @a"))
+    assert rows(database, mentions.c.handle, mentions.c.posts) == [("a", 2), ("b", 1)]
+    learn(database, post("p1", "1", "@a", 1))
+    learn(database, post("p1", "1", "@a", 1))
+    assert rows(database, mentions.c.handle, mentions.c.posts) == [("a", 2)]
+
+
+def test_a_follow_that_ended_can_begin_again_and_late_news_of_the_past_do_not_end_it(database: Database) -> None:
+    learn(database, follow("7", "1", 3))
+    learn(database, follow("7", "1", 5, until=6))
+    assert rows(database, follows.c.since, follows.c.until) == [(NOON + 3 * DAY, NOON + 6 * DAY)]
+    learn(database, follow("7", "1", 9))
+    learn(database, follow("7", "1", 0, until=1))
+    assert rows(database, follows.c.since, follows.c.until) == [(NOON, None)]
+
+
+def test_each_change_of_a_channels_followers_is_noted_later_than_the_one_before(
+    database: Database, clock: TestClock
+) -> None:
+    noted: list[datetime] = []
+    for step in range(4):
+        learn(database, follow(str(step + 7), "1", step))
+        clock.advance(-60)
+        noted.append(max(row[0] for row in rows(database, follows.c.noted_at)))
+    assert noted == sorted(set(noted))
+
+
+def test_news_that_change_nothing_are_not_noted(database: Database) -> None:
+    learn(database, follow("7", "1"))
+    before = rows(database, follows.c.noted_at)
+    learn(database, follow("7", "1", 4))
+    assert rows(database, follows.c.noted_at) == before
+
+
+def test_a_name_gives_way_to_the_id_that_a_profile_tells(database: Database) -> None:
+    learn(database, follow("@Anna", "1"), follow("@ben", "1"))
+    learn(database, profile("7", "anna", followers=3))
+    assert sorted(row[0] for row in rows(database, channels.c.native_id)) == ["1", "7", "@ben"]
+    learn(database, follow("@ANNA", "1", 2), LikeFact(network="instagram", post="p1", profile="@anna", seen_at=NOON))
+    assert sorted(row[0] for row in rows(database, channels.c.native_id)) == ["1", "7", "@ben"]
+    assert len(rows(database, follows.c.follower_id)) == 2
+
+
+def test_a_name_and_an_id_that_were_both_known_become_one(database: Database) -> None:
+    learn(database, follow("7", "1"), follow("@anna", "1", 1), follow("@anna", "2", 1), post("p1", "@anna", "@dior"))
+    learn(database, LikeFact(network="instagram", post="p1", profile="@anna", seen_at=NOON), follow("3", "@anna"))
+    learn(database, profile("7", "Anna", followers=3))
+    who = {row[0]: row[1] for row in rows(database, channels.c.native_id, channels.c.id)}
+    assert sorted(who) == ["1", "2", "3", "7"]
+    assert rows(database, posts.c.author_id) == [(who["7"],)]
+    assert rows(database, likes.c.channel_id) == [(who["7"],)]
+    assert rows(database, mentions.c.author_id) == [(who["7"],)]
+    assert sorted(rows(database, follows.c.follower_id, follows.c.followed_id)) == sorted(
+        [(who["7"], who["1"]), (who["7"], who["2"]), (who["3"], who["7"])]
+    )
+
+
+def test_a_profile_that_is_gone_is_kept_and_may_come_back(database: Database) -> None:
+    learn(database, profile("1", "dior", followers=10))
+    learn(database, profile("1", "dior", 1, gone=True))
+    assert rows(database, channels.c.gone_at, channels.c.followers) == [(NOON + DAY, 10)]
+    learn(database, profile("1", "dior.new", 2, followers=11))
+    assert rows(database, channels.c.gone_at, channels.c.username) == [(None, "dior.new")]
+
+
+def test_who_is_not_in_a_whole_list_any_more_has_left(database: Database) -> None:
+    ids = learn(database, follow("7", "1"), follow("8", "1", 2)).ids
+    left = database.write_now(
+        lambda tx: recording.lost(tx, ids["instagram", "1"], before=NOON + DAY, at=NOON + 2 * DAY)
+    )
+    assert left == 1
+    assert rows(database, follows.c.follower_id, follows.c.until) == [
+        (ids["instagram", "7"], NOON + 2 * DAY),
+        (ids["instagram", "8"], None),
+    ]
+
+
+def test_the_same_id_on_another_network_is_another_person(database: Database) -> None:
+    here = profile("1", "dior")
+    learn(database, here, msgspec.structs.replace(here, network="bluesky"))
+    assert len({row[0] for row in rows(database, channels.c.uuid)}) == 2
+
+
+def test_what_became_of_the_facts_is_counted(database: Database) -> None:
+    first = learn(database, *FACTS)
+    again = learn(database, *FACTS)
+    assert first.new == {"profile": 4, "post": 3, "comment": 2, "like": 2, "follow": 4}
+    assert again.new == {"profile": 0, "post": 0, "comment": 0, "like": 0, "follow": 0}
+    assert first.told == again.told == {"profile": 4, "post": 3, "comment": 2, "like": 2, "follow": 4}
