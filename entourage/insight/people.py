@@ -139,7 +139,7 @@ class People:
         store.set_channels(self._tx, changed)
         store.add_snapshots(self._tx, [_snapshot(self.ids[key], fact) for key, fact in history])
 
-    def _row(self, key: Key, row: Mapping[str, Any], facts: list[ProfileFact]) -> dict[str, Any]:
+    def _row(self, key: Key, row: dict[str, Any], facts: list[ProfileFact]) -> dict[str, Any]:
         """A channel that is new: with what was told, or a stub with no more than a name."""
         network, native_id = key
         named = native_id[1:] if native_id[0] == "@" else None

@@ -210,15 +210,16 @@ _ended = sa.and_(
     _now.until >= _was.seen_at,
     sa.or_(_was.until.is_(None), _now.until > _was.until),
 )
+_changed = sa.or_(_began_again, sa.and_(_ended, _was.until.is_(None)))
+_changed = sa.or_(_began_again, sa.and_(_ended, _was.until.is_(None)))
 _ADD_FOLLOW = _new.on_conflict_do_update(
     index_elements=["followed_id", "follower_id"],
     set_={
         "since": sa.case((_now.since < _was.since, _now.since), else_=_was.since),
         "seen_at": sa.case((_now.seen_at > _was.seen_at, _now.seen_at), else_=_was.seen_at),
         "until": sa.case((_began_again, sa.null()), (_ended, _now.until), else_=_was.until),
-        "noted_at": sa.case(
-            (sa.or_(_began_again, sa.and_(_ended, _was.until.is_(None))), _now.noted_at), else_=_was.noted_at
-        ),
+        "noted_at": sa.case((_changed, _now.noted_at), else_=_was.noted_at),
+        "noted_before": sa.case((_changed, _was.noted_at), else_=_was.noted_before),
     },
     where=sa.or_(_now.since < _was.since, _now.seen_at > _was.seen_at, _began_again, _ended),
 )
@@ -228,7 +229,11 @@ _LAST_NOTED = sa.select(sa.func.max(sa.type_coerce(follows.c.noted_at, sa.BigInt
 _LOSE = (
     sa.update(follows)
     .where(follows.c.followed_id == _bind("channel"), follows.c.until.is_(None), follows.c.seen_at < _bind("before"))
-    .values(until=_bind("moment", type_=follows.c.until.type), noted_at=_bind("noted", type_=follows.c.noted_at.type))
+    .values(
+        until=_bind("moment", type_=follows.c.until.type),
+        noted_before=follows.c.noted_at,
+        noted_at=_bind("noted", type_=follows.c.noted_at.type),
+    )
 )
 
 
