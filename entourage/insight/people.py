@@ -53,16 +53,16 @@ class People:
         self._also: dict[Key, Key] = {}
         self.ids: dict[Key, int] = {}
         self.new = 0
-        wanted: dict[str, set[str]] = {}
+        wanted: dict[str, dict[str, None]] = {}  # in the order in which they were told
         for key in keys:
             network, native_id = self._plain(key)
-            wanted.setdefault(network, set()).add(native_id)
+            wanted.setdefault(network, {})[native_id] = None
         for fact in profiles:
             network, native_id = self._plain((fact.network, fact.id))
-            wanted.setdefault(network, set()).add(native_id)
+            wanted.setdefault(network, {})[native_id] = None
             self._told.setdefault((network, native_id), []).append(fact)
         for network, ids in wanted.items():
-            self._find(network, ids)
+            self._find(network, set(ids))
         self._recognise()
         self._write([(network, native_id) for network, ids in wanted.items() for native_id in ids])
 

@@ -219,10 +219,10 @@ def test_who_is_not_in_a_whole_list_any_more_has_left(database: Database) -> Non
         lambda tx: recording.lost(tx, ids["instagram", "1"], before=NOON + DAY, at=NOON + 2 * DAY)
     )
     assert left == 1
-    assert rows(database, follows.c.follower_id, follows.c.until) == [
-        (ids["instagram", "7"], NOON + 2 * DAY),
-        (ids["instagram", "8"], None),
-    ]
+    assert dict(rows(database, follows.c.follower_id, follows.c.until)) == {
+        ids["instagram", "7"]: NOON + 2 * DAY,
+        ids["instagram", "8"]: None,
+    }
 
 
 def test_the_same_id_on_another_network_is_another_person(database: Database) -> None:
