@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from entourage.insight.store.tables import channels, collections, comments, follows, plans, posts
+from entourage.insight.store.tables import channels, collections, follows, plans, posts
 from entourage.insight.watching import Collection, Depth, Plan, Status, Todo
 from entourage.kernel.columns import among
 from entourage.kernel.db import Row, Tx
@@ -35,8 +35,9 @@ _twin = _plans.where(
 
 
 def _plan(row: Row) -> Plan:
-    named = dict(zip((field.name for field in fields(Plan)), row, strict=True))
-    return Plan(**{**named, "depth": msgspec.convert(named["depth"], Depth)})
+    named: dict[str, Any] = dict(zip((field.name for field in fields(Plan)), row, strict=True))
+    named["depth"] = msgspec.convert(named["depth"], Depth)
+    return Plan(**named)
 
 
 def get(tx: Tx, plan_id: int) -> Plan | None:
@@ -131,9 +132,10 @@ _purge = sa.delete(collections).where(
 
 
 def _collection(row: Row) -> Collection:
-    named = dict(zip((field.name for field in fields(Collection)), row, strict=True))
-    todo = msgspec.convert(named["todo"], Todo)
-    return Collection(**{**named, "status": Status(named["status"]), "todo": todo})
+    named: dict[str, Any] = dict(zip((field.name for field in fields(Collection)), row, strict=True))
+    named["status"] = Status(named["status"])
+    named["todo"] = msgspec.convert(named["todo"], Todo)
+    return Collection(**named)
 
 
 def run(tx: Tx, collection_id: int) -> Collection | None:
@@ -216,11 +218,6 @@ _left = (
     )
     .limit(_bind("most"))
 )
-_commenters = (
-    sa.select(sa.func.count(sa.distinct(comments.c.author_id)))
-    .join_from(comments, posts, posts.c.id == comments.c.post_id)
-    .where(posts.c.network == _bind("net"), among(posts.c.native_id, "ids"))
-)
 _newest_posts = (
     sa.select(posts.c.likes, posts.c.comments)
     .where(posts.c.author_id == _bind("channel"), posts.c.gone_at.is_(None), posts.c.seen_at.is_not(None))
@@ -255,11 +252,6 @@ def seen_followings(tx: Tx, channel_id: int, start: datetime) -> int:
 def left(tx: Tx, channel_id: int, start: datetime, most: int) -> Sequence[tuple[str, datetime]]:
     """Whom a channel was known to follow and was not seen to since then: ids, and when it was seen last."""
     return [(row[0], row[1]) for row in tx.all(_left, channel=channel_id, start=start, most=most)]
-
-
-def commenters(tx: Tx, network: str, post_ids: Sequence[str]) -> int:
-    """How many people are known to have commented on these posts."""
-    return tx.value(_commenters, net=network, ids=list(post_ids))
 
 
 def newest_posts(tx: Tx, channel_id: int, most: int) -> Sequence[tuple[int | None, int | None]]:
