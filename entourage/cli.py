@@ -23,6 +23,8 @@ OFFERED = {
     "work": ("data", "database", "allow_networks", "log_level", "slots"),
     "get": ("data", "database", "allow_networks", "slots"),
     "demo": ("data", "host", "port"),
+    "token": ("data", "database", "credit_plans"),
+    "credits": ("data", "database", "credit_plans"),
 }
 """Which options a command takes besides `--data`; the rest come from the environment."""
 
@@ -97,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     get.add_argument("--profile", choices=("fast", "best"), help="small pictures, or the largest there are")
     get.add_argument("--dry-run", action="store_true", help="only list what would be fetched")
     _users(commands)
+    _tokens(commands)
     _command(commands, "migrate", "bring the database to this version's schema", _migrate)
     _command(commands, "verify", "hash what is kept again and say what is damaged or missing", _verify)
     _command(commands, "doctor", "show the settings and what is missing on this machine", _doctor)
@@ -110,8 +113,10 @@ def _command(
     about: str,
     do: Callable[[Settings, argparse.Namespace], int],
 ) -> argparse.ArgumentParser:
-    parser = commands.add_parser(name, help=about, description=about[0].upper() + about[1:] + ".")
-    parser.set_defaults(run=do)
+    parser = commands.add_parser(
+        name.rsplit(maxsplit=1)[-1], help=about, description=about[0].upper() + about[1:] + "."
+    )
+    parser.set_defaults(run=do, action=name)
     for each in OFFERED.get(name.split(maxsplit=1)[0], ("data", "database")):
         _add(parser, options.option(each))
     return parser
@@ -137,6 +142,30 @@ def _users(commands: "argparse._SubParsersAction[_Parser]") -> None:  # pyright:
     add.add_argument("--role", choices=("admin", "user"), default="user")
     add.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
     _command(which, "list", "list the users", _user_list)
+
+
+def _tokens(commands: "argparse._SubParsersAction[_Parser]") -> None:  # pyright: ignore[reportPrivateUsage]  # as above
+    token = commands.add_parser("token", help="make, list and revoke tokens of the influencer API")
+    which = token.add_subparsers(metavar="ACTION", required=True)
+    add = _command(which, "token add", "make a token for a user and print it, this once", _credited)
+    add.add_argument("name", metavar="USER")
+    add.add_argument("--credits", type=int, metavar="N", help="let the user have N credits until the next renewal")
+    add.add_argument("--plan", metavar="P", help="put the user on this plan, from now on")
+    add.add_argument("--label", metavar="WORDS", default="", help="what the token is for")
+    _command(which, "token list", "list the tokens, by their first characters", _credited).add_argument(
+        "name", metavar="USER", nargs="?", help="only those of this user"
+    )
+    _command(which, "token revoke", "let a token count no more", _credited).add_argument(
+        "id", type=int, metavar="ID", help="its number in the list"
+    )
+    money = commands.add_parser("credits", help="show and add credits of the influencer API")
+    which = money.add_subparsers(metavar="ACTION", required=True)
+    add = _command(which, "credits add", "give a user more credits until the next renewal", _credited)
+    add.add_argument("name", metavar="USER")
+    add.add_argument("amount", type=int, metavar="N")
+    _command(which, "credits show", "show a user's credits and what they were spent on", _credited).add_argument(
+        "name", metavar="USER"
+    )
 
 
 def _serve(settings: Settings, _: argparse.Namespace) -> int:
@@ -198,6 +227,17 @@ def _user_list(settings: Settings, _: argparse.Namespace) -> int:
         seen = f"{user.last_login:%Y-%m-%d %H:%M}" if user.last_login else "never"
         state = "disabled" if user.disabled else user.role
         sys.stdout.write(f"{user.id}\t{user.username}\t{user.email or '-'}\t{state}\tlast sign-in {seen}\n")
+    return WELL
+
+
+def _credited(settings: Settings, given: argparse.Namespace) -> int:
+    from entourage import crediting  # noqa: PLC0415 - as above
+
+    with _database(settings) as database:
+        lines = crediting.done(database, settings.tariff, given.action, given)
+    alone = 1 if given.action == "token add" else len(lines)  # a token stands alone, for programs that read it
+    sys.stdout.writelines(f"{line}\n" for line in lines[:alone])
+    sys.stderr.writelines(f"{line}\n" for line in lines[alone:])
     return WELL
 
 
