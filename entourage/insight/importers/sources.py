@@ -1,0 +1,214 @@
+"""Where what is imported lies: a file, a folder or an archive, seen as members in a fixed order.
+
+Names within archives are compared and shown; nothing is ever written by them.
+"""
+
+import contextlib
+import hashlib
+import os
+import stat
+import struct
+import zipfile
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from entourage.insight.importers import streams
+from entourage.insight.importers.model import Broken
+from entourage.insight.importers.streams import Stream
+from entourage.kernel.errors import Invalid, NotFound, Problem
+
+MOST_MEMBERS: Final = 200_000
+_LARGEST_DIRECTORY: Final = 32 * 1024**2
+_HEAD: Final = 65_536
+_EARLIEST = datetime(2010, 1, 1, tzinfo=UTC)
+"""Archives made by programs that know no time say 1980; the networks read here are younger than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A file of the input. `size` is what it takes where it lies; `changed_at` is the best guess of when it was made.
+
+    `opened` raises Broken.
+    """
+
+    name: str
+    size: int
+    changed_at: datetime
+    opened: Callable[[], Stream]
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What members are ordered by."""
+        return key_of(self.name)
+
+    @property
+    def file(self) -> str:
+        """The last part of the name, in small letters."""
+        return self.name.rpartition("/")[2].casefold()
+
+
+def key_of(name: str) -> tuple[str, ...]:
+    """What members are ordered by: folder by folder."""
+    return tuple(name.split("/"))
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An input that is open. `single` means that it is one file, which is its only member."""
+
+    path: Path
+    single: bool
+    members: Callable[[], Iterator[Member]]
+    sibling: Callable[[str], Member | None]
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Generator[Source]:
+    """The input at a path; raises NotFound, or Invalid for an archive that cannot be read at all."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise NotFound(f"{path} cannot be read: {error.strerror}.") from error
+    if stat.S_ISDIR(status.st_mode):
+        yield Source(path, single=False, members=lambda: _walk(path, path), sibling=lambda name: _at(path, name))
+    elif not stat.S_ISREG(status.st_mode):
+        raise Invalid(Problem("path", f"{path} is neither a file nor a folder."))
+    elif _is_zip(path):
+        with _archive(path) as (members, by_name):
+            yield Source(path, single=False, members=lambda: iter(members), sibling=by_name.get)
+    else:
+        member = _file(path, path.name, status)
+        yield Source(path, single=True, members=lambda: iter((member,)), sibling=lambda _: None)
+
+
+def fingerprint(path: Path) -> str:
+    """What tells this input from others, and from itself once it was changed."""
+    path = path.resolve()
+    digest = hashlib.sha256(str(path).encode("utf-8", "surrogateescape"))
+    if path.is_dir():
+        for member in _walk(path, path):
+            digest.update(f"\0{member.name}\0{member.size}\0{member.changed_at}".encode("utf-8", "surrogateescape"))
+        return digest.hexdigest()
+    try:
+        status = path.stat()
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+    except OSError as error:
+        raise NotFound(f"{path} cannot be read: {error.strerror}.") from error
+    digest.update(f"\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
+    digest.update(head)
+    return digest.hexdigest()
+
+
+def _file(path: Path, name: str, status: os.stat_result) -> Member:
+    def read() -> Stream:
+        try:
+            raw = path.open("rb")
+        except OSError as error:
+            raise Broken(f"it cannot be read ({error.strerror})") from error
+        return streams.unpacked(name, raw)
+
+    return Member(name, status.st_size, datetime.fromtimestamp(int(status.st_mtime), UTC), read)
+
+
+def _walk(top: Path, folder: Path) -> Iterator[Member]:
+    try:
+        with os.scandir(folder) as found:
+            names = sorted(entry.name for entry in found)
+    except OSError as error:
+        raise NotFound(f"{folder} cannot be read: {error.strerror}.") from error
+    for name in names:
+        path = folder / name
+        try:
+            status = path.lstat()
+        except OSError:  # gone since it was listed
+            continue
+        if stat.S_ISDIR(status.st_mode):
+            yield from _walk(top, path)
+        elif stat.S_ISREG(status.st_mode):
+            yield _file(path, path.relative_to(top).as_posix(), status)
+
+
+def _at(top: Path, name: str) -> Member | None:
+    path = top / name
+    try:
+        status = path.lstat()
+    except OSError:
+        return None
+    return _file(path, name, status) if stat.S_ISREG(status.st_mode) else None
+
+
+def _is_zip(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            head = file.read(4)
+    except OSError as error:
+        raise NotFound(f"{path} cannot be read: {error.strerror}.") from error
+    return head in {b"PK\x03\x04", b"PK\x05\x06"} or path.suffix.casefold() == ".zip"
+
+
+@contextlib.contextmanager
+def _archive(path: Path) -> Generator[tuple[Sequence[Member], dict[str, Member]]]:
+    name, size = path.name, path.stat().st_size
+    if _directory_size(path) > _LARGEST_DIRECTORY:
+        raise Invalid(Problem(name, f"it lists more files than such an archive has (at most {MOST_MEMBERS:,})."))
+    try:
+        archive = zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError, struct.error) as error:
+        why = "it is no whole zip archive, as after a broken download; download it again."
+        raise Invalid(Problem(name, why)) from error
+    with archive:
+        found = [info for info in archive.infolist() if not info.is_dir()]
+        if len(found) > MOST_MEMBERS:
+            raise Invalid(
+                Problem(name, f"it lists {len(found):,} files; such an archive has at most {MOST_MEMBERS:,}.")
+            )
+        if sum(info.compress_size for info in found) > size:
+            raise Invalid(Problem(name, "its files overlap each other, as a trap does; nothing was read."))
+        made_at = datetime.fromtimestamp(int(path.stat().st_mtime), UTC)
+        members = sorted((_zipped(archive, info, made_at) for info in found), key=lambda member: member.key)
+        yield members, {member.name: member for member in members}
+
+
+def _zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo, made_at: datetime) -> Member:
+    def read() -> Stream:
+        return streams.unpacked(info.filename, streams.unzipped(archive, info))
+
+    try:
+        changed_at = datetime(*info.date_time, tzinfo=UTC)
+    except ValueError:
+        changed_at = made_at
+    if changed_at < _EARLIEST:
+        changed_at = made_at
+    return Member(info.filename.replace("\\", "/"), info.file_size, min(changed_at, made_at), read)
+
+
+_END: Final = struct.Struct("<4s4H2IH")
+_LOCATOR: Final = struct.Struct("<4sIQI")
+_END64: Final = struct.Struct("<4sQ2H2I4Q")
+_SEE_64: Final = 0xFFFFFFFF
+
+
+def _directory_size(path: Path) -> int:
+    """How large the list of files at an archive's end says it is (APPNOTE 4.3.14 to 4.3.16); 0 where there is none.
+
+    Python reads that list whole before it can be asked anything.
+    """
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - _END.size - 65_535 - _LOCATOR.size))
+        tail = file.read()
+        at = tail.rfind(b"PK\x05\x06")
+        if at < 0 or len(tail) < at + _END.size:
+            return 0
+        length = int(_END.unpack_from(tail, at)[5])
+        if length == _SEE_64 and at >= _LOCATOR.size:
+            mark, _, place, _ = _LOCATOR.unpack_from(tail, at - _LOCATOR.size)
+            if mark == b"PK\x06\x07" and place < size:
+                file.seek(place)
+                record = file.read(_END64.size)
+                length = int(_END64.unpack(record)[8]) if len(record) == _END64.size else 0
+        return length
