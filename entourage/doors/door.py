@@ -21,6 +21,7 @@ from entourage.accounts.model import Actor
 from entourage.accounts.tokens import Keys, Verifier
 from entourage.archive.files import Shelf
 from entourage.doors.asking import Asked
+from entourage.doors.kept import Kept
 from entourage.doors.limits import Count, Limiter, Network, client_address
 from entourage.doors.refusals import RateLimited, TooLarge
 from entourage.kernel.bus import Bus
@@ -84,7 +85,8 @@ class Visit:
     now: datetime
     method: str
     headers: Mapping[bytes, bytes]
-    limit: Count
+    limit: Count | None
+    """Where this hour's count stands; None for whom none is kept."""
     known: Actor | None = None
     refused: Exception | None = None
     """Why the credentials were not accepted; raised where a call needs an actor."""
@@ -131,11 +133,31 @@ class Dialect(Protocol):
         ...
 
 
+class Recognises(Protocol):
+    """Says who shows a credential."""
+
+    def known(self, token: str, now: datetime) -> Actor | None:
+        """Who it is, where that was found out a moment ago."""
+        ...
+
+    async def recognise(self, token: str) -> Actor:
+        """Who it is; raises Unauthenticated."""
+        ...
+
+
+class Counts(Protocol):
+    """Counts who comes in."""
+
+    def count(self, scope: Scope, headers: Mapping[bytes, bytes], actor: Actor | None, now: datetime) -> Count | None:
+        """Count one request; None where it does not count."""
+        ...
+
+
 _NO_CONTENT: Final = 204
 _WRONG_METHOD: Final = 405
 _CLIENT_ERRORS: Final = range(400, 500)
 _VISIT: Final = "entourage_visit"
-_EXPOSED: Final = b"Link, Retry-After, X-Page, X-Per-Page, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-ID, X-Total-Count, X-Total-Pages"  # noqa: E501 - one header
+_EXPOSED: Final = b"Link, Retry-After, X-Credits-Cost, X-Credits-Remaining, X-Page, X-Per-Page, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-ID, X-Total-Count, X-Total-Pages"  # noqa: E501 - one header
 
 
 def visit_in(scope: Scope) -> Visit:
@@ -168,12 +190,18 @@ class Turnstile:
         """Count one request."""
         if actor is not None:
             return self._limiter.count(actor.user_id, self._settings.user_rate, now.timestamp())
+        return self.stranger(scope, headers, now)
+
+    def stranger(
+        self, scope: Scope, headers: Mapping[bytes, bytes], now: datetime, *, times: int = 1, where: str = ""
+    ) -> Count:
+        """Count one request by its address, `times` the usual limit, apart from those that go elsewhere."""
         peer = scope["client"]
         forwarded = headers.get(b"x-forwarded-for")
         address = client_address(
             peer[0] if peer else "", forwarded.decode("latin-1") if forwarded else None, self._proxies
         )
-        return self._limiter.count(address, self._settings.public_rate, now.timestamp())
+        return self._limiter.count(where + address, self._settings.public_rate * times, now.timestamp())
 
 
 class Door:
@@ -184,16 +212,30 @@ class Door:
     """
 
     def __init__(
-        self, house: House, dialect: Dialect, inside: ASGIApp, turnstile: Turnstile, *, kept_paths: tuple[str, ...] = ()
+        self,
+        house: House,
+        dialect: Dialect,
+        inside: ASGIApp,
+        turnstile: Counts,
+        *,
+        verifier: Recognises | None = None,
+        kept_paths: tuple[str, ...] = (),
+        options_inside: bool = False,
     ) -> None:
-        """Wrap `inside`; the doors share a `turnstile`. Answers below `kept_paths` may be given again (`_Kept`)."""
+        """Wrap `inside`; the doors share a `turnstile`. Answers below `kept_paths` may be given again (`Kept`).
+
+        `verifier` knows the door's credentials where they are no access tokens; with `options_inside` the contract has
+        a meaning of its own for OPTIONS.
+        """
         self._house = house
         self._dialect = dialect
         self._inside = inside
         self._turnstile = turnstile
+        self._verifier: Recognises = verifier or house.verifier
+        self._options_inside = options_inside
         self._origins = frozenset(origin.encode() for origin in house.settings.cors_origins)
         self._kept_paths = kept_paths
-        self._kept = _Kept(house.database)
+        self._kept: Kept[Reply] = Kept(house.database)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or hand on what is none."""
@@ -205,10 +247,11 @@ class Door:
         if self._origins:
             extra += self._cors(visit)
         key = mark = None
+        limited = visit.limit is not None and not visit.limit.allowed
         if visit.method == "GET" and visit.known is not None and scope["path"].startswith(self._kept_paths):
             key, mark = (visit.known, scope["path"], scope["query_string"]), self._kept.mark()
             kept = self._kept.get(key, mark)
-            if kept is not None and visit.limit.allowed:
+            if kept is not None and not limited:
                 headers = [*kept.headers, *extra]
                 await send({"type": "http.response.start", "status": kept.status, "headers": headers})
                 await send({"type": "http.response.body", "body": kept.body, "more_body": False})
@@ -234,7 +277,7 @@ class Door:
             await self._dialect.refusal(error, visit.request_id, visit.now)(scope, receive, send_on)
 
     async def _visit(self, scope: HTTPScope) -> Visit:
-        house = self._house
+        house, verifier = self._house, self._verifier
         now = house.database.clock()
         headers = dict(scope["headers"])
         known: Actor | None = None
@@ -243,14 +286,14 @@ class Door:
         try:
             token = self._dialect.credential(headers)
             if token is not None:
-                known = house.verifier.known(token, now) or await house.verifier.recognise(token)
+                known = verifier.known(token, now) or await verifier.recognise(token)
         except Exception as error:  # noqa: BLE001 - whatever it is, the call that needs an actor answers with it
             refused = error
         count = self._turnstile.count(scope, headers, known, now)
         return Visit(house, _new_id(), now, scope["method"], headers, count, known, refused, token)
 
     async def _answer(self, visit: Visit, scope: Scope, receive: Receive, send: Send) -> None:
-        if not visit.limit.allowed:
+        if visit.limit is not None and not visit.limit.allowed:
             seconds = max(1, visit.limit.resets_at - int(visit.now.timestamp()))
             raise RateLimited(
                 f"This is more than {visit.limit.limit} requests in an hour; wait {-(-seconds // 60)} minutes.", seconds
@@ -261,7 +304,7 @@ class Door:
         if visit.method == "OPTIONS" and b"access-control-request-method" in visit.headers and self._origins:
             await Reply(_NO_CONTENT, b"", [])(scope, receive, send)
             return
-        if visit.method == "OPTIONS":
+        if visit.method == "OPTIONS" and not self._options_inside:
             # Asked with a method that nobody answers to, the application says which ones it does.
             await Reply(_NO_CONTENT, b"", [(b"allow", await self._methods(scope, receive, send))])(scope, receive, send)
             return
@@ -300,49 +343,15 @@ def _new_id() -> str:
 
 
 def _told(visit: Visit) -> RawHeaders:
-    count = visit.limit
+    count, told = visit.limit, [(b"x-request-id", visit.request_id.encode()), (b"x-content-type-options", b"nosniff")]
+    if count is None:
+        return told
     return [
-        (b"x-request-id", visit.request_id.encode()),
+        *told,
         (b"x-ratelimit-limit", b"%d" % count.limit),
         (b"x-ratelimit-remaining", b"%d" % count.remaining),
         (b"x-ratelimit-reset", b"%d" % count.resets_at),
-        (b"x-content-type-options", b"nosniff"),
     ]
-
-
-class _Kept:
-    """Answers that are given again until anything in the database changes; needs a database that tells cheaply.
-
-    An answer is marked with the state of the data from before it was made, so one that a change overtook is never used.
-    """
-
-    MOST = 2_000
-    LARGEST = 200_000
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._mark: int | None = None
-        self._replies: dict[object, Reply] = {}
-
-    def mark(self) -> int | None:
-        """The state of the data now."""
-        return self._database.fingerprint()
-
-    def get(self, key: object, mark: int | None) -> Reply | None:
-        """The answer to the same question, made from the same data."""
-        if mark is None or mark != self._mark:
-            return None
-        return self._replies.get(key)
-
-    def put(self, key: object, mark: int, reply: Reply) -> None:
-        """Keep an answer made from data that was in the state `mark` or later."""
-        if mark != self._mark:
-            self._replies.clear()
-            self._mark = mark
-        if len(reply.body) <= self.LARGEST:
-            if len(self._replies) >= self.MOST:
-                del self._replies[next(iter(self._replies))]
-            self._replies[key] = reply
 
 
 def application(house: House, handlers: Iterable[Any]) -> Litestar:
