@@ -98,6 +98,9 @@ def _parser() -> argparse.ArgumentParser:
     get.add_argument("--days-back", type=int, metavar="N", help="only what was posted in the last N days")
     get.add_argument("--profile", choices=("fast", "best"), help="small pictures, or the largest there are")
     get.add_argument("--dry-run", action="store_true", help="only list what would be fetched")
+    bring = _command(commands, "import", "import facts, exports and what downloaders keep beside files", _import)
+    bring.add_argument("paths", nargs="+", metavar="PATH", help="a file, a folder or a .zip archive")
+    bring.add_argument("--dry-run", action="store_true", help="read everything, keep nothing, say what would come")
     _users(commands)
     _tokens(commands)
     _command(commands, "migrate", "bring the database to this version's schema", _migrate)
@@ -201,6 +204,16 @@ def _get(settings: Settings, given: argparse.Namespace) -> int:
     getting.checked(wishes)
     work = getting.show(settings, wishes) if given.dry_run else getting.get(settings, wishes)
     return WELL if asyncio.run(work) else WRONG
+
+
+def _import(settings: Settings, given: argparse.Namespace) -> int:
+    from entourage import importing  # noqa: PLC0415 - as above
+
+    paths = [Path(path) for path in dict.fromkeys(given.paths)]
+    if given.dry_run:
+        return WELL if importing.show(paths) else WRONG
+    with _database(settings) as database:
+        return WELL if importing.bring(database, paths) else WRONG
 
 
 def _user_add(settings: Settings, given: argparse.Namespace) -> int:
