@@ -192,7 +192,7 @@ def error_of_status(status: int, headers: Mapping[str, str], shown: str) -> Ento
         410: "was removed",
         451: "is withheld for legal reasons",
     }
-    return Gone(f"{shown} {words.get(status, 'cannot be had')} ({status}).")
+    return Gone(f"{shown} {words.get(status, 'cannot be had')} ({status}).", status)
 
 
 _NOT_HTTP = "{} does not speak HTTP as it should."

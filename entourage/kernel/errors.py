@@ -77,7 +77,14 @@ class Damaged(EntourageError):
 
 
 class Gone(EntourageError):
-    """The other side says for good that there is nothing for us (404, 410, private, wrong kind of content)."""
+    """The other side says for good that there is nothing for us (404, 410, private, wrong kind of content).
+
+    `status` is the HTTP status, where it said so in one.
+    """
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class Refused(EntourageError):

@@ -2,7 +2,7 @@
 
 import io
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -94,6 +94,18 @@ def pictures() -> Mapping[str, Picture]:
     return found
 
 
+def looks_of(photograph: str) -> Sequence[Picture]:
+    """The pictures that are made of one photograph."""
+    return [picture for picture in pictures().values() if picture.photograph.name == photograph]
+
+
+@cache
+def size(picture: Picture) -> tuple[int, int]:
+    """How wide and how high the picture is, in pixels; it is not decoded for that."""
+    left, top, right, bottom = _box(_LOOKS[picture.look], *_open(picture.photograph.name).size)
+    return right - left, bottom - top
+
+
 @lru_cache(maxsize=_KEPT)
 def jpeg(picture: Picture) -> bytes:
     """The picture in full size, its maker and licence in its EXIF data; the same bytes every time."""
@@ -152,6 +164,11 @@ def _open(name: str) -> Image.Image:
     return Image.open(io.BytesIO((files(sandbox) / "photographs" / f"{name}.jpg").read_bytes()))
 
 
+def _box(look: _Look, width: int, height: int) -> tuple[int, int, int, int]:
+    left, top, right, bottom = look.part
+    return int(left * width), int(top * height), int(right * width), int(bottom * height)
+
+
 def _made(picture: Picture, enough: int | None = None) -> Image.Image:
     """The picture; where a longer side of `enough` pixels will do, it is decoded no larger than needed."""
     look = _LOOKS[picture.look]
@@ -159,9 +176,7 @@ def _made(picture: Picture, enough: int | None = None) -> Image.Image:
     if enough is not None:
         image.draft("RGB", (enough, enough))
     image = image.convert("RGB")
-    width, height = image.size
-    left, top, right, bottom = look.part
-    image = image.crop((int(left * width), int(top * height), int(right * width), int(bottom * height)))
+    image = image.crop(_box(look, *image.size))
     if look.mirrored:
         image = ImageOps.mirror(image)
     if look.tint is not None:

@@ -13,11 +13,15 @@ import uvicorn
 from entourage.kernel.clock import Clock, system_clock
 from entourage.networks.sandbox import talk
 from entourage.networks.sandbox.answers import Pace
+from entourage.networks.sandbox.api import Api
 from entourage.networks.sandbox.galleries import FILM_PAGES, GALLERIES
+from entourage.networks.sandbox.limits import Faults, Limits
+from entourage.networks.sandbox.network import Network
 from entourage.networks.sandbox.site import Site
 
 HOST = "127.0.0.1"
 FAST = Pace()
+GENEROUS = Limits()
 WATCHABLE = Pace(rate=80_000, latency=0.2)
 """Slow enough to see files come in."""
 
@@ -54,14 +58,18 @@ async def running(
     starts: Sequence[datetime] = (),
     every: timedelta = timedelta(minutes=1),
     clock: Clock = system_clock,
+    limits: Limits = GENEROUS,
+    faults: Faults | None = None,
 ) -> AsyncGenerator[Sandbox]:
     """The sandbox, for as long as the block lasts. `port` 0 takes any free one; raises OSError for one that is taken.
 
     The same seed gives the same people, posts and pictures, byte for byte. `starts` are the times of this and all
-    earlier starts: after each of them the thread that grows gets a post `every` so often, at most talk.MOST_GROWN.
+    earlier starts: after each of them the thread that grows gets a post `every` so often, at most talk.MOST_GROWN. The
+    first of them opened the social network. `limits` and `faults` are those of its API.
     """
+    site = _site(seed, starts, every, pace=pace, clock=clock, limits=limits, faults=faults)
     with contextlib.ExitStack() as stack:
-        sandbox, served = _open(stack, port, Site(talk.threads(seed, starts, every), pace=pace, clock=clock))
+        sandbox, served = _open(stack, port, site)
         try:
             yield sandbox
         finally:
@@ -70,15 +78,39 @@ async def running(
 
 @contextlib.contextmanager
 def serving(
-    *, port: int = 0, pace: Pace = FAST, starts: Sequence[datetime] = (), every: timedelta = timedelta(minutes=1)
+    *,
+    port: int = 0,
+    pace: Pace = FAST,
+    seed: int = 1,
+    starts: Sequence[datetime] = (),
+    every: timedelta = timedelta(minutes=1),
+    clock: Clock = system_clock,
+    limits: Limits = GENEROUS,
+    faults: Faults | None = None,
 ) -> Generator[Sandbox]:
     """As `running`, for a caller that has no loop of its own."""
+    site = _site(seed, starts, every, pace=pace, clock=clock, limits=limits, faults=faults)
     with contextlib.ExitStack() as stack:
-        sandbox, served = _open(stack, port, Site(talk.threads(1, starts, every), pace=pace, clock=system_clock))
+        sandbox, served = _open(stack, port, site)
         try:
             yield sandbox
         finally:
             served.stop()
+
+
+def _site(
+    seed: int,
+    starts: Sequence[datetime],
+    every: timedelta,
+    *,
+    pace: Pace,
+    clock: Clock,
+    limits: Limits,
+    faults: Faults | None,
+) -> Site:
+    network = Network(seed, starts[0] if starts else talk.OPENED)
+    api = Api(network, seed, clock, limits, faults)
+    return Site(talk.threads(seed, starts, every), api, pace=pace, clock=clock)
 
 
 class _Served:

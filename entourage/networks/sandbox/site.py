@@ -9,7 +9,7 @@ from functools import cache
 from http import HTTPStatus
 from importlib.resources import files
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -17,6 +17,7 @@ from entourage.kernel.clock import Clock
 from entourage.networks import sandbox
 from entourage.networks.sandbox import answers, pictures
 from entourage.networks.sandbox.answers import Answer, Pace
+from entourage.networks.sandbox.api import LONGEST_BODY, Api, Asked
 from entourage.networks.sandbox.galleries import FILM_PAGES, GALLERIES, Gallery
 from entourage.networks.sandbox.talk import FILMS, OPENED, PEOPLE, PER_PAGE, Post, Thread, stumbling
 
@@ -32,10 +33,11 @@ _TYPES = {"mp4": "video/mp4", "m4s": "video/iso.segment", "m3u8": "application/v
 
 
 class Site:
-    """Answers GET and HEAD. `hurry` once it is to end: then nothing is slow any more."""
+    """Answers every request. `hurry` once it is to end: then nothing is slow any more."""
 
-    def __init__(self, threads: Sequence[Thread], *, pace: Pace, clock: Clock) -> None:
+    def __init__(self, threads: Sequence[Thread], api: Api, *, pace: Pace, clock: Clock) -> None:
         self.hurry = False
+        self._api = api
         self._threads = {str(thread.plan.id): thread for thread in threads}
         self._galleries = {gallery.name: gallery for gallery in GALLERIES}
         self._pace = pace
@@ -70,10 +72,13 @@ class Site:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         asked = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        if scope["method"] not in {"GET", "HEAD"}:
+        path = unquote(scope["path"])
+        if path.startswith("/api/"):
+            answer = await asyncio.to_thread(self._api.answer, await _call(scope, path, asked, receive))
+        elif scope["method"] not in {"GET", "HEAD"}:
             answer = Answer(HTTPStatus.METHOD_NOT_ALLOWED, {"allow": "GET, HEAD"})
         else:
-            answer = await asyncio.to_thread(self.answer, unquote(scope["path"]), asked)
+            answer = await asyncio.to_thread(self.answer, path, asked)
         await self._send(answer, receive, send, head=scope["method"] == "HEAD")
 
     def answer(self, path: str, asked: Mapping[str, str]) -> Answer:
@@ -197,6 +202,17 @@ class Site:
     def _film_part(self, asked: Mapping[str, str], part: str) -> Answer:
         kind = _TYPES[part.rpartition(".")[2]]
         return answers.file(_shipped(f"clips/woodland-brook/{part}"), kind, OPENED, asked, slow=kind != _TYPES["m3u8"])
+
+
+async def _call(scope: Scope, path: str, headers: Mapping[str, str], receive: Receive) -> Asked:
+    """A call with its query and body."""
+    body, more = b"", True
+    while more and len(body) <= LONGEST_BODY:
+        message = await receive()
+        body, more = body + message.get("body", b""), message.get("more_body", False)
+    query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+    client = scope["client"][0] if scope.get("client") else ""
+    return Asked(scope["method"], path, client, headers, query, body[:LONGEST_BODY])
 
 
 async def _gone(receive: Receive) -> None:
