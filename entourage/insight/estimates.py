@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -38,9 +38,9 @@ class Method:
 def share(count: float, size: int, population: int | None = None) -> Estimate:
     """The share `count` / `size` with Wilson's 95 % interval, narrower the more of the population was looked at.
 
-    Where everybody was looked at, nothing is left to chance and the interval is the value itself. A `population` smaller
-    than the sample (people left since) counts as the sample. Source: E. B. Wilson, Journal of the American Statistical
-    Association 22 (1927), 209-212; the finite population correction is (N - n) / (N - 1).
+    Where everybody was looked at, nothing is left to chance and the interval is the value itself. A `population`
+    smaller than the sample (people left since) counts as the sample. Source: E. B. Wilson, Journal of the American
+    Statistical Association 22 (1927), 209-212; the finite population correction is (N - n) / (N - 1).
     """
     if size <= 0:
         return Estimate(0.0, 0.0, 1.0, 0, population)
@@ -87,9 +87,10 @@ def adjusted(
     if size <= 0:
         return Estimate(0.0, 0.0, 1.0, 0, population)
     found = min(1.0, max(0.0, count / size))
-    spread = _spread(found, size, population)
     value = _corrected(found, hits, alarms)
-    low, high = _bootstrapped(found, spread, hits, hits_deviation, alarms, alarms_deviation)
+    low, high = _bootstrapped(
+        (found, _spread(found, size, population)), (hits, hits_deviation), (alarms, alarms_deviation)
+    )
     return Estimate(value, min(value, low), max(value, high), size, population)
 
 
@@ -115,18 +116,15 @@ def _spread(found: float, size: int, population: int | None) -> float:
     return math.sqrt(smoothed * (1 - smoothed) / (size + 4) * _left(size, population))
 
 
+_Normal = tuple[float, float]
+"""A mean and a standard deviation."""
+
+
 def _corrected(found: float, hits: float, alarms: float) -> float:
     return min(1.0, max(0.0, (found - alarms) / max(0.05, hits - alarms)))
 
 
 @lru_cache(maxsize=4096)
-def _bootstrapped(
-    found: float, spread: float, hits: float, hits_deviation: float, alarms: float, alarms_deviation: float
-) -> tuple[float, float]:
-    normal: Callable[[float, float], float] = random.Random(1927).gauss  # noqa: S311 - draws of a bootstrap
-    return interval(
-        [
-            _corrected(normal(found, spread), normal(hits, hits_deviation), normal(alarms, alarms_deviation))
-            for _ in range(DRAWS)
-        ]
-    )
+def _bootstrapped(found: _Normal, hits: _Normal, alarms: _Normal) -> tuple[float, float]:
+    drawn = random.Random(1927).gauss  # noqa: S311 - the draws of a bootstrap need no secrecy
+    return interval([_corrected(drawn(*found), drawn(*hits), drawn(*alarms)) for _ in range(DRAWS)])
