@@ -28,16 +28,16 @@ from entourage.networks.told import (
     words,
 )
 
-NAME = "bluesky"
-DISPLAY_NAME = "Bluesky"
-SERVER = "https://bsky.social"
+NAME: str = "bluesky"
+DISPLAY_NAME: str = "Bluesky"
+SERVER: str = "https://bsky.social"
 PUBLIC = "https://public.api.bsky.app"
 """Where Bluesky answers strangers: bsky.social itself speaks only to those who have signed in."""
-CREDENTIALS = (
+CREDENTIALS: Sequence[tuple[str, str]] = (
     ("handle", "Your handle, such as name.bsky.social"),
     ("password", "An app password (on Bluesky: Settings, Privacy and security, App passwords)"),
 )
-CALLS_PER_HOUR = 9_000
+CALLS_PER_HOUR: int = 9_000
 """A quarter of what Bluesky allows one address: 3,000 calls in 5 minutes (docs.bsky.app, "Rate limits")."""
 _DEEPEST = 6
 LISTINGS: Mapping[Listing, int] = {

@@ -25,6 +25,7 @@ from atproto_client.models.base import ParamsModelBase
 from atproto_client.models.dot_dict import DotDict
 from atproto_client.request import AsyncRequest
 from atproto_core.exceptions import AtProtocolError
+from atproto_server.exceptions import TokenDecodeError
 
 from entourage.kernel.errors import (
     Challenged,
@@ -166,7 +167,7 @@ _XRPC = ("error", "message")
 def _ours(error: Exception, *, stranger: bool) -> EntourageError:
     if isinstance(error, RateLimitExceededError):
         return Throttled("Bluesky asks us to slow down.", _wait(error))
-    if isinstance(error, LoginRequiredError):
+    if isinstance(error, LoginRequiredError | TokenDecodeError):
         return Unauthenticated("The session of this Bluesky account does not count any more; sign in again.")
     if isinstance(error, RequestErrorBase) and error.response is not None:
         return _answered(error, error.response.status_code, stranger=stranger)

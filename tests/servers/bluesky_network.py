@@ -129,7 +129,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A running network: `pds` is where people have accounts, `strict` the same with limits, `appview` reads for all."""
+    """A running network: `pds` is where people have accounts, `strict` such a place with limits, `appview` for all."""
 
     pds: str
     strict: str
