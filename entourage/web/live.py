@@ -18,7 +18,10 @@ from entourage.kernel.db import Database, Tx
 from entourage.web.parts import Ask, parts_of
 from entourage.web.visitor import visitor_of
 
-KINDS = {"queue.changed", "queue.progress", "queue.finished", "notice", "missed"}
+KINDS = {
+    "queue.changed", "queue.progress", "queue.finished", "notice", "missed", "plan.changed", "collection.updated",
+    "connection.changed", "import.progress", "import.finished",
+}  # fmt: skip
 QUIET_SECONDS = 15.0
 """After so much silence a comment goes out, so that proxies keep the line open and the session is looked at again."""
 

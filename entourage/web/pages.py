@@ -14,9 +14,16 @@ from entourage.kernel.secrets import Secrets
 from entourage.kernel.settings import Settings
 from entourage.web import (
     assets,
+    channels,
+    collecting,
+    connecting,
+    crediting,
     dashboard,
     entry,
+    faces,
     faults,
+    figures_csv,
+    importing,
     library,
     live,
     logbook,
@@ -50,7 +57,9 @@ def build(
     handlers = [
         assets.serve,
         *entry.HANDLERS, *dashboard.HANDLERS, *queueing.HANDLERS, *library.HANDLERS, *media.HANDLERS,
-        *planning.HANDLERS, *logbook.HANDLERS, *preferring.HANDLERS, *live.HANDLERS,
+        *planning.HANDLERS, *logbook.HANDLERS, *preferring.HANDLERS, *live.HANDLERS, *channels.HANDLERS,
+        *figures_csv.HANDLERS, *faces.HANDLERS, *collecting.HANDLERS, *connecting.HANDLERS, *importing.HANDLERS,
+        *crediting.HANDLERS,
         faults.nowhere,
     ]  # fmt: skip
     return Litestar(

@@ -80,7 +80,9 @@ function open() {
   });
   stream.addEventListener('queue.progress', (event) => progress(JSON.parse(event.data)));
   stream.addEventListener('queue.changed', () => { refresh('queue.changed'); recount(); });
-  stream.addEventListener('missed', () => refresh('queue.changed'));
+  const shown = ['plan.changed', 'collection.updated', 'connection.changed', 'import.progress', 'import.finished'];
+  for (const kind of shown) stream.addEventListener(kind, () => refresh(kind));
+  stream.addEventListener('missed', () => ['queue.changed', ...shown].forEach(refresh));
   stream.addEventListener('queue.finished', (event) => {
     const told = JSON.parse(event.data);
     refresh('queue.finished');
@@ -280,6 +282,15 @@ for (const chip of $$('[data-cron]')) {
     const field = $('#cron');
     field.value = chip.dataset.cron;
     field.dispatchEvent(new Event('input', { bubbles: true }));
+  });
+}
+
+for (const chip of $$('[data-depth]')) {
+  chip.hidden = false;
+  chip.addEventListener('click', () => {
+    const numbers = chip.dataset.depth.split(','), fields = $$('[data-depth-field]');
+    fields.forEach((field, place) => { field.value = numbers[place]; });
+    fields[0]?.dispatchEvent(new Event('change', { bubbles: true }));
   });
 }
 

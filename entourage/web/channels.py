@@ -1,0 +1,255 @@
+"""The pages of channels: found, looked at with every figure and its evidence, and compared."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, cast
+from urllib.parse import urlencode
+
+import pycountry
+from litestar import Response, get
+from litestar.handlers.base import BaseRouteHandler
+from litestar.params import FromPath
+from markupsafe import Markup
+
+from entourage.accounts.model import Actor
+from entourage.insight import channels, content, engaged, figures, growth, mentions, plans
+from entourage.insight.categories import CATEGORIES, Categories
+from entourage.insight.channels import ChannelFilter, Evidence, FormerName, Order
+from entourage.insight.content import Best
+from entourage.insight.estimates import Estimate
+from entourage.insight.evidence import NotEnough
+from entourage.insight.figures import Audience, Figures, Quality
+from entourage.insight.model import Channel, Gender
+from entourage.insight.watching import Plan
+from entourage.kernel.db import Tx
+from entourage.kernel.paging import Page
+from entourage.networks import registry
+from entourage.web import plots
+from entourage.web.frame import Blanks, page
+from entourage.web.parts import Ask, parts_of
+from entourage.web.plots import Line, Node, Share
+from entourage.web.queueing import chosen, number_of
+from entourage.web.visitor import visitor_of
+
+SIZE = 50
+MOST_COMPARED = 5
+COUNTRIES = 10
+ORDERS: Mapping[str, str] = {"followers": "Most followers", "name": "By name", "newest": "Newest"}
+SPANS: Mapping[str, int] = {"90": 90, "180": 180, "360": 360, "all": 3650}
+LEVELS = ("looks bought", "doubtful", "middling", "good", "looks genuine")
+GENDERS: Mapping[Gender, str] = {Gender.FEMALE: "Women", Gender.MALE: "Men"}
+
+
+def country_name(code: str) -> str:
+    """A country as people say it, from its two letters."""
+    found: Any = pycountry.countries.get(alpha_2=code)
+    return str(getattr(found, "common_name", found.name)) if found else code
+
+
+def network_name(network: str) -> str:
+    """A network as people say it."""
+    reader = registry.PEOPLE.get(network) or registry.READERS.get(network)
+    return reader.DISPLAY_NAME if reader else network.capitalize()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A page of the list."""
+
+    page: Page[Channel]
+    about: Mapping[int, Categories]
+
+
+def look(tx: Tx, actor: Actor, wanted: ChannelFilter, number: int) -> Found:
+    """A page of the channels that match, with what they are about."""
+    found = channels.listing(tx, actor, wanted, number, SIZE)
+    return Found(found, figures.categories_of(tx, found.items))
+
+
+@get("/channels")
+async def show(request: Ask) -> Response[Any]:
+    """The list."""
+    order = chosen(request, "order")
+    wanted = ChannelFilter(
+        watched=chosen(request, "watched") is not None,
+        network=chosen(request, "network"),
+        text=chosen(request, "q"),
+        order=cast("Order", order) if order in ORDERS else "followers",
+    )
+    found = await parts_of(request).database.read(look, visitor_of(request).actor, wanted, number_of(request))
+    filters = {name: value for name in ("q", "network", "order", "watched") if (value := chosen(request, name))}
+    query = urlencode(filters)
+    return page(
+        request, "channels.html", found=found.page, about=found.about, filters=Blanks(filters), orders=ORDERS,
+        networks=sorted({*registry.PEOPLE, "instagram", "tiktok", "forum"}), network_name=network_name,
+        country_name=country_name, words=CATEGORIES, link=f"/channels?{query}{'&' if query else ''}",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Everything that the page of a channel shows."""
+
+    channel: Channel
+    figures: Figures
+    history: Sequence[growth.Change]
+    incoming: Page[mentions.Mention]
+    outgoing: Page[mentions.Mention]
+    graph: mentions.Graph
+    best: Sequence[Best]
+    hours: Sequence[Sequence[int]]
+    posts: int
+    top: Page[Channel]
+    names: Sequence[FormerName]
+    evidence: Sequence[Evidence]
+    plans: Sequence[Plan]
+
+
+def view(tx: Tx, actor: Actor, uuid: str, days: int) -> View:
+    """A channel with all its figures."""
+    channel = channels.get(tx, actor, uuid)
+    return View(
+        channel=channel,
+        figures=figures.of(tx, actor, channel.id),
+        history=growth.history(tx, actor, channel.id, tx.now.date() - timedelta(days=days)),
+        incoming=mentions.incoming(tx, actor, channel.id, 1, 10),
+        outgoing=mentions.outgoing(tx, actor, channel.id, 1, 10),
+        graph=mentions.graph(tx, actor, channel.id),
+        best=content.best(tx, actor, channel.id, 8),
+        hours=content.posting_times(tx, actor, channel.id),
+        posts=content.posts(tx, actor, channel.id, 1, 1).total,
+        top=engaged.top(tx, actor, channel.id, 1, 12),
+        names=channels.names(tx, actor, channel.id),
+        evidence=channels.why(channel, tx.now.date()),
+        plans=plans.of_channel(tx, actor, channel.id),
+    )
+
+
+@get("/channels/{uuid:str}")
+async def show_one(request: Ask, uuid: FromPath[str]) -> Response[Any]:
+    """A channel."""
+    span = chosen(request, "days") or "180"
+    days = SPANS.get(span, 180)
+    # Written rather than read: what is counted for the first time is kept for the next visitor.
+    seen = await parts_of(request).database.write(view, visitor_of(request).actor, uuid, days)
+    return page(
+        request, "channel.html", v=seen, c=seen.channel, f=seen.figures, span=span, spans=list(SPANS),
+        drawn=_drawn(seen), known=_known, country_name=country_name, network_name=network_name,
+        levels=LEVELS, words=CATEGORIES, watched_by=seen.plans,
+    )  # fmt: skip
+
+
+def _known(figure: object) -> bool:
+    return not isinstance(figure, NotEnough)
+
+
+def _drawn(seen: View) -> Mapping[str, Markup]:
+    """The plots of a channel, by name; a plot without data is empty."""
+    drawn: dict[str, Markup] = {
+        "growth": growth_plot([(seen.channel.username or "", seen.history)]),
+        "hours": plots.hours(seen.hours) if any(map(any, seen.hours)) else Markup(""),
+        "graph": _graph(seen) if len(seen.graph.nodes) > 1 else Markup(""),
+    }
+    audience, quality = seen.figures.audience, seen.figures.quality
+    if isinstance(audience, Audience):
+        drawn |= audience_plots(audience)
+    if isinstance(quality, Quality):
+        drawn["quality"] = plots.levels([level.value for level in quality.levels], LEVELS)
+    return drawn
+
+
+def growth_plot(series: Sequence[tuple[str, Sequence[growth.Change]]]) -> Markup:
+    """Followers over time, a line for each channel; empty for none that was seen twice."""
+    drawn = [
+        Line(name, [(datetime.combine(one.date, time(), UTC), one.followers) for one in seen])
+        for name, seen in series
+        if len(seen) > 1
+    ]
+    return plots.lines(drawn)
+
+
+def audience_plots(audience: Audience) -> Mapping[str, Markup]:
+    """The three plots of an audience."""
+    genders = [_share(GENDERS[gender], one) for gender, one in audience.genders.items() if gender in GENDERS]
+    countries = [_share(country_name(code), one) for code, one in list(audience.countries.items())[:COUNTRIES]]
+    ages = [_share(age.words, one) for age, one in audience.ages.items()]
+    return {"genders": plots.shares(genders), "countries": plots.shares(countries), "ages": plots.shares(ages)}
+
+
+def _share(label: str, of: Estimate) -> Share:
+    return Share(label, of.value, of.low, of.high, round(of.value * of.size))
+
+
+def _graph(seen: View) -> Markup:
+    centre, *around = seen.graph.nodes
+    edges = [(edge.source, edge.target) for edge in seen.graph.edges]
+    names_us = {edge.source: edge.posts for edge in seen.graph.edges if edge.target == centre.key}
+    named = {edge.target: edge.posts for edge in seen.graph.edges if edge.source == centre.key}
+    nodes = [
+        Node(
+            node.key,
+            node.username,
+            f"/channels/{node.uuid}" if node.uuid else None,
+            names_us.get(node.key, 0) + named.get(node.key, 0),
+            (1 if node.key in named else 0) - (1 if node.key in names_us else 0),
+        )
+        for node in around
+    ]
+    return plots.graph(centre.key, nodes, edges)
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One of the channels that are compared."""
+
+    channel: Channel
+    figures: Figures
+    history: Sequence[growth.Change]
+
+
+def compare(tx: Tx, actor: Actor, uuids: Sequence[str], days: int) -> Sequence[Compared]:
+    """Channels side by side."""
+    found = [channels.get(tx, actor, uuid) for uuid in uuids]
+    since: date = tx.now.date() - timedelta(days=days)
+    return [Compared(one, figures.of(tx, actor, one.id), growth.history(tx, actor, one.id, since)) for one in found]
+
+
+@get("/channels/compare")
+async def show_compared(request: Ask) -> Response[Any]:
+    """Up to five channels beside each other."""
+    uuids = list(dict.fromkeys(request.query_params.getall("with", [])))[:MOST_COMPARED]
+    span = chosen(request, "days") or "180"
+    found = await parts_of(request).database.write(compare, visitor_of(request).actor, uuids, SPANS.get(span, 180))
+    return page(
+        request, "compare.html", found=found, span=span, spans=list(SPANS), known=_known,
+        plot=growth_plot([(one.channel.username or "", one.history) for one in found]), index=_index_plot(found),
+        audiences=[_audience_of(one) for one in found], qualities=[_quality_of(one) for one in found],
+        country_name=country_name, network_name=network_name, words=CATEGORIES,
+        chain=urlencode([("with", uuid) for uuid in uuids]),
+    )  # fmt: skip
+
+
+def _audience_of(one: Compared) -> Mapping[str, Markup]:
+    return audience_plots(one.figures.audience) if isinstance(one.figures.audience, Audience) else {}
+
+
+def _quality_of(one: Compared) -> Markup:
+    quality = one.figures.quality
+    return plots.levels([level.value for level in quality.levels], LEVELS) if isinstance(quality, Quality) else Markup()
+
+
+def _index_plot(found: Sequence[Compared]) -> Markup:
+    """Growth from 100 on, so that small and large channels can be compared."""
+    series = [Line(one.channel.username or "", _relative(one.history)) for one in found]
+    return plots.lines([line for line in series if len(line.points) > 1])
+
+
+def _relative(history: Sequence[growth.Change]) -> Sequence[tuple[datetime, float]]:
+    first = next((one.followers for one in history if one.followers), 0)
+    if not first:
+        return []
+    return [(datetime.combine(one.date, time(), UTC), 100 * one.followers / first) for one in history]
+
+
+HANDLERS: Sequence[BaseRouteHandler] = (show, show_compared, show_one)

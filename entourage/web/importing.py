@@ -1,0 +1,114 @@
+"""The pages of imports: files that others made are sent here, or named where they lie, and become facts."""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from litestar import MediaType, Response, get, post
+from litestar.handlers.base import BaseRouteHandler
+from litestar.params import FromPath
+from litestar.response import Redirect
+
+from entourage.insight import importing
+from entourage.kernel.errors import Conflict, EntourageError, Invalid, NotFound, Problem, Refused
+from entourage.web.entry import problems_of
+from entourage.web.faults import sentence
+from entourage.web.frame import back, page
+from entourage.web.parts import Ask, parts_of
+from entourage.web.visitor import form_of, visitor_of
+
+LARGEST: Final = 8 * 1024**3
+"""Bytes of a file that is sent through the browser; larger ones are named where they lie."""
+UPLOADS: Final = "imports"
+"""The folder in the data folder where they wait; the import deletes them when it is done."""
+
+
+async def _shown(request: Ask, problems: dict[str, str], path: str = "", status: int = 200) -> Response[Any]:
+    found = await parts_of(request).database.read(importing.listing, visitor_of(request).actor)
+    return page(request, "imports.html", status=status, imports=found, problems=problems, given=path, largest=LARGEST)
+
+
+@get("/collecting/imports")
+async def show(request: Ask) -> Response[Any]:
+    """What was imported, what is under way, and how to add more."""
+    return await _shown(request, {})
+
+
+@post("/collecting/imports")
+async def add(request: Ask) -> Response[Any] | Redirect:
+    """Import what lies on the server's own disk; for administrators, since any file could be named."""
+    form, actor, database = await form_of(request), visitor_of(request).actor, parts_of(request).database
+    actor.needs_admin()
+    text = form.text("path")
+    path = Path(text)
+    try:
+        await database.write(importing.add, actor, _named(path), path.name)
+    except (Invalid, NotFound, OSError) as error:
+        problems = problems_of(error) if isinstance(error, Invalid) else {"path": _plain(error)}
+        return await _shown(request, problems, text, 422)
+    return back(request, "/collecting/imports", f"“{path.name}” is being imported.")
+
+
+def _named(path: Path) -> Path:
+    if not path.is_absolute():
+        raise Invalid(Problem("path", "name a file or a folder on this server, from / on"))
+    return path
+
+
+def _plain(error: Exception) -> str:
+    return sentence(error) if isinstance(error, EntourageError) else "This cannot be read."
+
+
+@post("/collecting/imports/upload", request_max_body_size=None)
+async def upload(request: Ask) -> Response[bytes]:
+    """A file sent as the body of the request, under the name in the address; it is imported once it is here whole."""
+    parts, actor = parts_of(request), visitor_of(request).actor
+    name = Path(request.query_params.get("name", "")).name[:200] or "upload"
+    folder = parts.settings.data / UPLOADS
+    kept = folder / f"{secrets.token_hex(8)}{''.join(Path(name).suffixes[-2:])[:20]}"
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+    try:
+        await _received(request, kept)
+        made = await parts.database.write(importing.add, actor, kept, name)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            await asyncio.to_thread(kept.unlink)
+        raise
+    return Response(msgspec.json.encode({"id": made.id}), media_type=MediaType.JSON, status_code=201)
+
+
+async def _received(request: Ask, path: Path) -> None:
+    size, announced = 0, request.headers.get("content-length")
+    file = await asyncio.to_thread(path.open, "wb")
+    try:
+        async for piece in request.stream():
+            size += len(piece)
+            if size > LARGEST:
+                raise Refused("This file is larger than the browser may send; name it where it lies instead.")
+            await asyncio.to_thread(file.write, piece)
+    finally:
+        await asyncio.to_thread(file.close)
+    if not size or (announced is not None and announced.isdecimal() and int(announced) != size):
+        raise Conflict("The file did not come whole; send it again.")
+
+
+@post("/collecting/imports/{import_id:int}/{deed:str}")
+async def do(request: Ask, import_id: FromPath[int], deed: FromPath[str]) -> Redirect:
+    """Stop an import, or take one that is over off the list."""
+    actor, database = visitor_of(request).actor, parts_of(request).database
+    match deed:
+        case "cancel":
+            await database.write(importing.cancel, actor, import_id)
+            return back(request, "/collecting/imports", "The import was stopped; what it brought is kept.")
+        case "forget":
+            await database.write(importing.forget, actor, import_id)
+            return back(request, "/collecting/imports", "Taken off the list; what it brought is kept.")
+        case _:
+            raise Conflict("There is no such action.")
+
+
+HANDLERS: Sequence[BaseRouteHandler] = (show, add, upload, do)
