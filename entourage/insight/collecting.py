@@ -154,7 +154,7 @@ def waited(tx: Tx, order: Order, words: str, seconds: float | None) -> None:
     wait = seconds if seconds is not None else min(3600.0, 60.0 * 2 ** (waits - 1))
     lanes.hold(tx, order.lane, tx.now + timedelta(seconds=wait), words)
     after = replace(run, todo=replace(run.todo, waits=waits), calls=run.calls + 1)
-    runs.save(tx, order.plan, run, after, ask_after=wait)
+    runs.save(tx, order.plan, run, after)
 
 
 def failed(tx: Tx, order: Order, words: str) -> None:
@@ -242,13 +242,13 @@ def _seen(fact: _F, moment: datetime) -> _F:
     return fact if isinstance(fact, CommentFact) else msgspec.structs.replace(fact, seen_at=moment)
 
 
-def _newest(before: Sequence[Newest], facts: Sequence[Fact], author: str | None, most: int) -> Sequence[Newest]:
+def _newest(before: tuple[Newest, ...], facts: Sequence[Fact], author: str | None, most: int) -> tuple[Newest, ...]:
     found = list(before)
     for fact in facts:
         if isinstance(fact, PostFact) and fact.author == author and all(one.id != fact.id for one in found):
             likes, comments = (count if isinstance(count, int) else None for count in (fact.likes, fact.comments))
             found.append(Newest(fact.id, likes, comments))
-    return found[:most]
+    return tuple(found[:most])
 
 
 def _go_on(tx: Tx, plan: Plan, before: Collection, after: Collection) -> None:

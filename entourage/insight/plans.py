@@ -53,9 +53,10 @@ def wished(tx: Tx, actor: Actor, wish: Wish) -> Plan:
         known = ", ".join(sorted(registry.PEOPLE))
         raise Invalid(Problem("network", f"cannot be read; known are {known}"))
     _check_hours(wish.every_hours)
-    server = server_of(registry.PEOPLE[wish.network], wish.server)
+    named = wish.connection_id is None or wish.server.strip()
+    server = server_of(registry.PEOPLE[wish.network], wish.server) if named else ""
     if wish.connection_id is not None:
-        server = _usable(tx, actor, wish.connection_id, wish.network, server if wish.server.strip() else None)
+        server = _usable(tx, actor, wish.connection_id, wish.network, server)
     who, handle = _named(wish.network, wish.who)
     return Plan(
         id=0,
@@ -78,12 +79,12 @@ def _check_hours(every_hours: int) -> None:
         raise Invalid(Problem("every_hours", f"must be from 1 to {MOST_HOURS}"))
 
 
-def _usable(tx: Tx, actor: Actor, connection_id: int, network: str, server: str | None) -> str:
-    """The server of a connection that the actor owns and that belongs to the network."""
+def _usable(tx: Tx, actor: Actor, connection_id: int, network: str, server: str) -> str:
+    """The server of a connection, which must be the actor's and of this network (and server, if one is named)."""
     found = connections.find(tx, connection_id)
     if found is None or found.owner != actor.user_id:
         raise Invalid(Problem("connection_id", "is not one of your connections"))
-    if found.network != network or (server is not None and found.server != server):
+    if found.network != network or (server and found.server != server):
         raise Invalid(Problem("connection_id", f"belongs to {found.network} at {found.server}"))
     return found.server
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 from entourage.insight.store import plans as store
@@ -64,14 +63,13 @@ def note_failure(tx: Tx, plan: Plan, reason: str) -> None:
     store.purge(tx, plan.id, KEEP)
 
 
-def ask(tx: Tx, plan: Plan, run: Collection, *, after: float = 0.0) -> None:
-    """Plan the next call of a run, in so many seconds at the soonest; there is never more than one."""
+def ask(tx: Tx, plan: Plan, run: Collection) -> None:
+    """Plan the next call of a run, as soon as its lanes allow; there is never more than one."""
     jobs.defer(
         tx,
         "collect",
         {"collection_id": run.id, "call": run.calls},
         lanes=plan.lanes,
-        run_at=tx.now + timedelta(seconds=after),
         subject=subject(run.id),
         max_attempts=TRIES,
         key=f"collect/{run.id}/{run.calls}",
@@ -85,12 +83,12 @@ def ask_anew(tx: Tx, plan: Plan, run: Collection) -> None:
     ask(tx, plan, run)
 
 
-def save(tx: Tx, plan: Plan, before: Collection, after: Collection, *, ask_after: float = 0.0) -> bool:
+def save(tx: Tx, plan: Plan, before: Collection, after: Collection) -> bool:
     """Store how a run stands after a call, and plan the next one if it goes on; False when it was stopped meanwhile."""
     if not store.set_run(tx, after, before.calls):
         return False
     if after.status is Status.RUNNING:
-        ask(tx, plan, after, after=ask_after)
+        ask(tx, plan, after)
     announce(tx, plan, after)
     return True
 

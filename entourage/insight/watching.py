@@ -146,14 +146,14 @@ class Newest:
 class Todo:
     """What a run has left to ask (the first step is next), and what it must remember until its end."""
 
-    steps: Sequence[Step]
+    steps: tuple[Step, ...]
     deep: bool
     id: str | None = None
     """The channel's id, once its profile was seen."""
     populations: Mapping[str, int] = field(default_factory=dict[str, int])
-    newest: Sequence[Newest] = ()
+    newest: tuple[Newest, ...] = ()
     samples: Mapping[str, Sample] = field(default_factory=dict[str, Sample])
-    notes: Sequence[str] = ()
+    notes: tuple[str, ...] = ()
     failures: int = 0
     """Steps in a row that could not be read."""
     waits: int = 0
@@ -222,14 +222,14 @@ def first_steps(*, deep: bool) -> Todo:
     return Todo((Step(PROFILE),), deep)
 
 
-def channel_steps(depth: Depth, listings: Mapping[Listing, int]) -> Sequence[Step]:
+def channel_steps(depth: Depth, listings: Mapping[Listing, int]) -> tuple[Step, ...]:
     """What a run in full depth asks of the channel, as far as the network lists it."""
     wanted = (
         (Listing.POSTS, depth.posts),
         (Listing.FOLLOWERS, depth.followers),
         (Listing.FOLLOWINGS, depth.followings),
     )
-    return [Step(str(what), left=most) for what, most in wanted if most and what in listings]
+    return tuple(Step(str(what), left=most) for what, most in wanted if most and what in listings)
 
 
 def post_steps(depth: Depth, listings: Mapping[Listing, int], newest: Sequence[Newest]) -> Sequence[Step]:
