@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping
 
 from entourage.kernel.errors import NotFound, Refused
-from entourage.networks import forum, instagram, tiktok, web
+from entourage.networks import bluesky, forum, instagram, tiktok, web
 from entourage.networks.model import Expands
 from entourage.networks.reading import Reads
+from entourage.networks.sandbox import reading as sandbox
 
 READERS: dict[str, Expands] = {
     instagram.NAME: instagram,
@@ -15,7 +16,10 @@ READERS: dict[str, Expands] = {
 }
 """By the names that the API calls platforms; asked in this order, `web` last because it claims every address."""
 
-PEOPLE: dict[str, Reads] = {}
+PEOPLE: dict[str, Reads] = {
+    sandbox.NAME: sandbox,
+    bluesky.NAME: bluesky,
+}
 """Those that read people and posts, by name."""
 
 ADDRESSES: Mapping[str, Callable[[str, str | None], str]] = {

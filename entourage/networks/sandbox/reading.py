@@ -22,12 +22,12 @@ from entourage.networks.facts import CommentFact, Fact, FollowFact, LikeFact, Me
 from entourage.networks.reading import Access, Batch, Listing, SignedIn
 from entourage.networks.sandbox import wire
 
-NAME = "sandbox"
-DISPLAY_NAME = "Sandbox"
-SERVER = ""
+NAME: str = "sandbox"
+DISPLAY_NAME: str = "Sandbox"
+SERVER: str = ""
 CREDENTIALS: Sequence[tuple[str, str]] = (("username", "User name"), ("password", "Password"))
 LISTINGS: Mapping[Listing, int] = wire.SIZES
-CALLS_PER_HOUR = 6_000
+CALLS_PER_HOUR: int = 6_000
 
 _PATHS: Mapping[Listing, str] = {
     Listing.POSTS: "/api/profiles/{}/posts",
