@@ -20,13 +20,11 @@ import msgspec
 
 from entourage.kernel.clock import Clock
 from entourage.networks.reading import Listing
-from entourage.networks.sandbox import pictures, wire
+from entourage.networks.sandbox import telling, wire
 from entourage.networks.sandbox.answers import Answer
 from entourage.networks.sandbox.limits import Fault, Faults, Gatekeeper, Limits
-from entourage.networks.sandbox.network import PASSWORD, Network, read, written
-from entourage.networks.sandbox.posts import Medium
+from entourage.networks.sandbox.network import PASSWORD, Network, read
 
-FILM_SIZE = (854, 480)
 LONGEST_BODY = 10_000
 
 _JSON = "application/json; charset=utf-8"
@@ -208,7 +206,7 @@ class Api:
         spot = self._spot(call, Listing.COMMENTS, post)
         found = self._network.posts.comments(author, index, spot.at)
         shown = [
-            wire.Comment(written(one.number), self._person(call, one.author, call.at), one.text, self._moment(one.at))
+            telling.comment(self._network, one, call.at, call.asked.server)
             for one in spot.cut(found)
             if self._network.people.there(one.author, call.at)
         ]
@@ -252,10 +250,10 @@ class Api:
         return self._network.people.moment(at)
 
     def _person(self, call: _Call, number: int, at: int) -> wire.Person:
-        return person(self._network, number, at, call.asked.server)
+        return telling.person(self._network, number, at, call.asked.server)
 
     def _post(self, call: _Call, author: int, index: int) -> wire.Post:
-        return post(self._network, author, index, call.at, call.asked.server)
+        return telling.post(self._network, author, index, call.at, call.asked.server)
 
     def _crowd(self, call: _Call, spot: "_Spot", found: Sequence[int]) -> wire.Page[wire.Person]:
         there = self._network.people.there
@@ -275,7 +273,12 @@ class Api:
                 raise _Refusal(400, "invalid", f"count is a number from 1 to {size}.")
             size = int(count)
         cursor = call.asked.query.get("cursor", "")
-        return _Spot.of_cursor(cursor, what, of, size) if cursor else _Spot(what, of, call.at, 0, size)
+        if not cursor:
+            return _Spot(what, of, call.at, 0, size)
+        spot = _Spot.of_cursor(cursor, what, of, size)
+        if spot.at > call.at:
+            raise _Refusal(400, "invalid_cursor", "This cursor is from a time that has not come.")
+        return spot
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,50 +312,6 @@ class _Spot:
     def cut(self, found: Sequence[Any]) -> Sequence[Any]:
         """What of the list is on this page."""
         return found[self.offset : self.offset + self.size]
-
-
-def person(network: Network, number: int, at: int, server: str) -> wire.Person:
-    """Somebody as the API tells them."""
-    one = network.profile(number, at)
-    return wire.Person(
-        id=one.id,
-        username=one.username,
-        url=server + one.path,
-        name=one.name,
-        biography=one.biography,
-        picture=server + one.picture if one.picture else None,
-        link=one.link,
-        location=one.location,
-        followers=one.followers,
-        follows=one.follows,
-        posts=one.posts,
-        is_private=one.is_private,
-        is_verified=one.is_verified,
-    )
-
-
-def post(network: Network, author: int, index: int, at: int, server: str) -> wire.Post:
-    """A post as the API tells it."""
-    one, people = network.posts.post(author, index), network.people
-    native = written(one.number)
-    return wire.Post(
-        id=native,
-        author=people.id(author),
-        url=f"{server}/people/{people.username(author, at)}/{native}",
-        caption=one.caption,
-        posted_at=people.moment(one.at),
-        likes=len(network.posts.likes(author, index, at)),
-        comments=len(network.posts.comments(author, index, at)),
-        media=tuple(_medium(each, server) for each in one.media),
-    )
-
-
-def _medium(medium: Medium, server: str) -> wire.Medium:
-    if medium.is_film:
-        return wire.Medium(f"{server}/films/{medium.name}.mp4", "video", *FILM_SIZE)
-    return wire.Medium(
-        f"{server}/pictures/{medium.name}.jpg", "image", *pictures.size(pictures.pictures()[medium.name])
-    )
 
 
 def _spoil(fault: Fault | None) -> None:

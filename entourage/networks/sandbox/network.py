@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from entourage.networks.sandbox.people import Kind, People
 from entourage.networks.sandbox.posts import Posts
@@ -92,6 +92,12 @@ class Network:
         """The creators, those with the most followers first."""
         found = [self.profile(number, at) for number in range(len(self.people.creators))]
         return sorted(found, key=lambda one: -one.followers)
+
+
+@lru_cache(maxsize=2)
+def network(seed: int, opened: datetime) -> Network:
+    """The network of this seed and day, the same for everybody in this process."""
+    return Network(seed, opened)
 
 
 def written(number: int) -> str:

@@ -15,6 +15,7 @@ from entourage.networks import sandbox
 THUMBNAIL = 320
 """The longer side of a thumbnail, in pixels."""
 
+_SQUARE = 240
 _SMALL = 700
 _QUALITY = 88
 _KEPT = 128
@@ -120,7 +121,13 @@ def thumbnail(picture: Picture) -> bytes:
     return _saved(image, picture.photograph)
 
 
-@cache
+@lru_cache(maxsize=_KEPT)
+def square(picture: Picture) -> bytes:
+    """The middle of the picture, 240 by 240 pixels."""
+    return _saved(ImageOps.fit(_made(picture, enough=_SQUARE * 2), (_SQUARE, _SQUARE)), picture.photograph)
+
+
+@lru_cache(maxsize=_KEPT * 2)
 def avatar(seed: int) -> bytes:
     """A pattern that stands for a person, 45 by 45 pixels."""
     shade = Image.new("HSV", (1, 1), (seed * 47 % 256, 130, 170)).convert("RGB").getpixel((0, 0))
@@ -133,6 +140,13 @@ def avatar(seed: int) -> bytes:
                 left, top = mirrored * _CELL, row * _CELL
                 draw.rectangle((left, top, left + _CELL - 1, top + _CELL - 1), fill=shade)
     return _png(image)
+
+
+@lru_cache(maxsize=_KEPT)
+def pattern(seed: int) -> bytes:
+    """The same, 180 by 180 pixels."""
+    image = Image.open(io.BytesIO(avatar(seed)))
+    return _png(image.resize((_GRID * _CELL * 4, _GRID * _CELL * 4), Image.Resampling.NEAREST))
 
 
 @cache

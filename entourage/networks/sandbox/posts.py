@@ -111,6 +111,10 @@ class Posts:
         removed = self._removed(author)
         return [index for index in range(last - 1, -1, -1) if not removed(index) or times[index] + _REMOVED_AFTER > at]
 
+    def ever(self, author: int, at: int) -> Sequence[int]:
+        """As `indexes`, with those that were taken down since."""
+        return range(bisect_right(self._times_of(author), at) - 1, -1, -1)
+
     def find(self, number: int) -> Post | None:
         """The post with this number, whenever it is from."""
         author, index = divmod(number, LONGEST)

@@ -16,7 +16,7 @@ from entourage.networks.sandbox.answers import Pace
 from entourage.networks.sandbox.api import Api
 from entourage.networks.sandbox.galleries import FILM_PAGES, GALLERIES
 from entourage.networks.sandbox.limits import Faults, Limits
-from entourage.networks.sandbox.network import Network
+from entourage.networks.sandbox.network import network
 from entourage.networks.sandbox.site import Site
 
 HOST = "127.0.0.1"
@@ -108,9 +108,9 @@ def _site(
     limits: Limits,
     faults: Faults | None,
 ) -> Site:
-    network = Network(seed, starts[0] if starts else talk.OPENED)
-    api = Api(network, seed, clock, limits, faults)
-    return Site(talk.threads(seed, starts, every), api, pace=pace, clock=clock)
+    people = network(seed, starts[0] if starts else talk.OPENED)
+    api = Api(people, seed, clock, limits, faults)
+    return Site(talk.threads(seed, starts, every), people, api, pace=pace, clock=clock)
 
 
 class _Served:

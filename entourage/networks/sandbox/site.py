@@ -5,20 +5,18 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from datetime import datetime
-from functools import cache
 from http import HTTPStatus
-from importlib.resources import files
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from entourage.kernel.clock import Clock
-from entourage.networks import sandbox
 from entourage.networks.sandbox import answers, pictures
 from entourage.networks.sandbox.answers import Answer, Pace
 from entourage.networks.sandbox.api import LONGEST_BODY, Api, Asked
 from entourage.networks.sandbox.galleries import FILM_PAGES, GALLERIES, Gallery
+from entourage.networks.sandbox.network import Network
+from entourage.networks.sandbox.profiles import Profiles
+from entourage.networks.sandbox.rendering import page, shipped
 from entourage.networks.sandbox.talk import FILMS, OPENED, PEOPLE, PER_PAGE, Post, Thread, stumbling
 
 Scope = MutableMapping[str, Any]
@@ -35,9 +33,10 @@ _TYPES = {"mp4": "video/mp4", "m4s": "video/iso.segment", "m3u8": "application/v
 class Site:
     """Answers every request. `hurry` once it is to end: then nothing is slow any more."""
 
-    def __init__(self, threads: Sequence[Thread], api: Api, *, pace: Pace, clock: Clock) -> None:
+    def __init__(self, threads: Sequence[Thread], network: Network, api: Api, *, pace: Pace, clock: Clock) -> None:
         self.hurry = False
         self._api = api
+        self._profiles = Profiles(network, api, clock)
         self._threads = {str(thread.plan.id): thread for thread in threads}
         self._galleries = {gallery.name: gallery for gallery in GALLERIES}
         self._pace = pace
@@ -75,6 +74,9 @@ class Site:
         path = unquote(scope["path"])
         if path.startswith("/api/"):
             answer = await asyncio.to_thread(self._api.answer, await _call(scope, path, asked, receive))
+        elif path.startswith(("/people", "/portraits/", "/challenge")) and scope["method"] in {"GET", "HEAD", "POST"}:
+            call = await _call(scope, path, asked, receive)
+            answer = await asyncio.to_thread(self._profiles.answer, call) or _nothing()
         elif scope["method"] not in {"GET", "HEAD"}:
             answer = Answer(HTTPStatus.METHOD_NOT_ALLOWED, {"allow": "GET, HEAD"})
         else:
@@ -184,7 +186,7 @@ class Site:
         return _png(pictures.smiley(), asked)
 
     def _style(self, asked: Mapping[str, str]) -> Answer:
-        return answers.file(_shipped("templates/site.css"), "text/css; charset=utf-8", OPENED, asked, slow=False)
+        return answers.file(shipped("templates/site.css"), "text/css; charset=utf-8", OPENED, asked, slow=False)
 
     def _gallery(self, _: Mapping[str, str], name: str) -> Answer:
         gallery = self._galleries.get(name)
@@ -197,11 +199,11 @@ class Site:
     def _film(self, asked: Mapping[str, str], name: str) -> Answer:
         if name not in FILMS:
             return _nothing()
-        return answers.file(_shipped(f"clips/{name}.mp4"), "video/mp4", OPENED, asked, name=f"{name}.mp4")
+        return answers.file(shipped(f"clips/{name}.mp4"), "video/mp4", OPENED, asked, name=f"{name}.mp4")
 
     def _film_part(self, asked: Mapping[str, str], part: str) -> Answer:
         kind = _TYPES[part.rpartition(".")[2]]
-        return answers.file(_shipped(f"clips/woodland-brook/{part}"), kind, OPENED, asked, slow=kind != _TYPES["m3u8"])
+        return answers.file(shipped(f"clips/woodland-brook/{part}"), kind, OPENED, asked, slow=kind != _TYPES["m3u8"])
 
 
 async def _call(scope: Scope, path: str, headers: Mapping[str, str], receive: Receive) -> Asked:
@@ -227,27 +229,6 @@ def _nothing() -> Answer:
 
 def _png(body: bytes, asked: Mapping[str, str]) -> Answer:
     return answers.file(body, "image/png", OPENED, asked, slow=False)
-
-
-@cache
-def _shipped(path: str) -> bytes:
-    return files(sandbox).joinpath(path).read_bytes()
-
-
-@cache
-def _templates() -> Environment:
-    return Environment(
-        loader=PackageLoader(sandbox.__name__),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-def page(template: str, **values: object) -> str:
-    """The text of a page."""
-    return _templates().get_template(template).render(**values)
 
 
 def _to_post(thread: Thread, posts: Sequence[Post], post_id: int) -> Answer:
