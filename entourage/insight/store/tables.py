@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from entourage.kernel.columns import Id, Instant, Json, metadata
 
 Handle = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
-"""A name as its network compares names: ordered by its code points on both databases, so that an index finds prefixes."""
+"""A name as its network compares names, ordered by code points on both databases: an index finds what begins so."""
 
 channels = sa.Table(
     "channels",
@@ -37,9 +37,7 @@ channels = sa.Table(
 `handle` is the user name as its network compares names."""
 sa.Index("uq_channels_uuid", channels.c.uuid, unique=True)
 sa.Index("uq_channels_native_id_network", channels.c.native_id, channels.c.network, unique=True)
-sa.Index(
-    "ix_channels_handle_network", channels.c.handle, channels.c.network, channels.c.traits, channels.c.gone_at
-)
+sa.Index("ix_channels_handle_network", channels.c.handle, channels.c.network, channels.c.traits, channels.c.gone_at)
 sa.Index("ix_channels_id_traits", channels.c.id, channels.c.traits)
 sa.Index("ix_channels_followers", channels.c.followers)
 
@@ -135,6 +133,9 @@ mentions = sa.Table(
 )
 """In how many of their posts somebody names a handle, kept in step with the posts."""
 sa.Index("ix_mentions_author_id_handle", mentions.c.author_id, mentions.c.handle)
+sa.Index(
+    "ix_mentions_handle_network_posts", mentions.c.handle, mentions.c.network, mentions.c.posts, mentions.c.author_id
+)
 
 samples = sa.Table(
     "samples",
@@ -163,8 +164,8 @@ figures = sa.Table(
     sa.Column("top", Json, nullable=False),
     sa.Column("categories", Json, nullable=False),
 )
-"""What was counted of a channel: {code of traits: people} of its followers and of who engages, its largest followers,
-its categories. `upto` is the last change of follows that is counted in."""
+"""What was counted of a channel: people by country, gender, age and level, of its followers and of who engages; its
+largest followers, its categories. `upto` is the last change of follows that is counted in."""
 
 imports = sa.Table(
     "imports",

@@ -143,6 +143,7 @@ def _mentions() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_mentions_author_id_handle", "mentions", ["author_id", "handle"])
+    op.create_index("ix_mentions_handle_network_posts", "mentions", ["handle", "network", "posts", "author_id"])
 
 
 def _samples() -> None:

@@ -1,0 +1,107 @@
+"""Who names whom, in the database."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from entourage.insight.store.tables import mentions
+from entourage.kernel.columns import Instant, among
+from entourage.kernel.db import Tx
+
+_bind: Any = sa.bindparam
+_m = mentions.c
+_LIMIT, _OFFSET = _bind("most", type_=sa.Integer), _bind("skipped", type_=sa.Integer)
+_CHANNEL = _bind("channel", type_=sa.BigInteger)
+_counted = sa.func.sum(_m.posts)
+_last = sa.func.max(sa.type_coerce(_m.last_at, sa.BigInteger))
+_naming = (among(_m.handle, "handles"), _m.network == _bind("net"), _m.author_id != _CHANNEL)
+_INCOMING = (
+    sa.select(_m.author_id, sa.cast(_counted, sa.BigInteger), sa.type_coerce(_last, Instant))
+    .where(*_naming)
+    .group_by(_m.author_id)
+    .order_by(_counted.desc(), _m.author_id.desc())
+    .limit(_LIMIT)
+    .offset(_OFFSET)
+)
+_ONE_NAME = (
+    sa.select(_m.author_id, _m.posts, _m.last_at)
+    .where(_m.handle == _bind("handle"), _m.network == _bind("net"), _m.author_id != _CHANNEL)
+    .order_by(_m.posts.desc(), _m.author_id.desc())
+    .limit(_LIMIT)
+    .offset(_OFFSET)
+)
+_authors = sa.select(_m.author_id).where(*_naming).distinct().limit(_bind("enough", type_=sa.Integer)).subquery()
+_COUNT_INCOMING = sa.select(sa.func.count()).select_from(_authors)
+_named = (_m.author_id == _CHANNEL, _m.network == _bind("net"))
+_OUTGOING = (
+    sa.select(_m.handle, _m.posts, _m.last_at)
+    .where(*_named)
+    .order_by(_m.posts.desc(), _m.handle)
+    .limit(_LIMIT)
+    .offset(_OFFSET)
+)
+_handles = sa.select(_m.handle).where(*_named).limit(_bind("enough", type_=sa.Integer)).subquery()
+_COUNT_OUTGOING = sa.select(sa.func.count()).select_from(_handles)
+_AMONG = sa.select(_m.author_id, _m.handle, _m.posts).where(
+    among(_m.author_id, "authors"), among(_m.handle, "handles"), _m.network == _bind("net")
+)
+
+
+class Incoming(NamedTuple):
+    """Who names the channel: in how many posts, and when last."""
+
+    author_id: int
+    posts: int
+    last_at: datetime | None
+
+
+class Outgoing(NamedTuple):
+    """Whom the channel names."""
+
+    handle: str
+    posts: int
+    last_at: datetime | None
+
+
+class Between(NamedTuple):
+    """One of several channels names one of several handles."""
+
+    author_id: int
+    handle: str
+    posts: int
+
+
+def incoming(
+    tx: Tx, channel_id: int, network: str, handles: Sequence[str], *, skipped: int, most: int
+) -> list[Incoming]:
+    """Who else names one of the handles, those who do most often first."""
+    bound = {"net": network, "channel": channel_id, "skipped": skipped, "most": most}
+    if len(handles) == 1:  # the index has these in order, without adding up
+        found = tx.all(_ONE_NAME, handle=handles[0], **bound)
+    else:
+        found = tx.all(_INCOMING, handles=handles, **bound)
+    return [Incoming(*row) for row in found]
+
+
+def count_incoming(tx: Tx, channel_id: int, network: str, handles: Sequence[str], enough: int) -> int:
+    """How many others name one of the handles, counted up to `enough`."""
+    return int(tx.value(_COUNT_INCOMING, handles=handles, net=network, channel=channel_id, enough=enough))
+
+
+def outgoing(tx: Tx, channel_id: int, network: str, *, skipped: int, most: int) -> list[Outgoing]:
+    """Whom the channel names, those whom it names most often first."""
+    found = tx.all(_OUTGOING, channel=channel_id, net=network, skipped=skipped, most=most)
+    return [Outgoing(*row) for row in found]
+
+
+def count_outgoing(tx: Tx, channel_id: int, network: str, enough: int) -> int:
+    """How many the channel names, counted up to `enough`."""
+    return int(tx.value(_COUNT_OUTGOING, channel=channel_id, net=network, enough=enough))
+
+
+def between(tx: Tx, network: str, authors: Iterable[int], handles: Iterable[str]) -> list[Between]:
+    """Which of the channels name which of the handles."""
+    found = tx.all(_AMONG, authors=list(authors), handles=list(handles), net=network)
+    return [Between(*row) for row in found]
