@@ -22,7 +22,7 @@ from entourage.kernel.bus import Bus
 from entourage.kernel.db import Database, Tx
 from entourage.kernel.errors import Conflict, Invalid, NotFound
 from entourage.kernel.jobs import Job
-from entourage.kernel.outcomes import Done, Failed, Outcome
+from entourage.kernel.outcomes import Done, Failed, Outcome, Postpone
 from entourage.kernel.worker import Running
 
 log = logging.getLogger(__name__)
@@ -33,6 +33,9 @@ SHOWN: Final = 100
 TRIES: Final = 25
 """A worker that is stopped in the middle uses one up; a file that brings workers down has to end some time."""
 TOLD_SECONDS: Final = 0.25
+PAUSES: Final = (0.0, 0.2, 1.0, 3.0)
+"""Before each look at an import that somebody else moves at the same time."""
+LATER_SECONDS: Final = 30.0
 LEFT_SECONDS: Final = 24 * 3600
 """So old must an upload be that no import wants before it is thrown away."""
 OnProgress = Callable[[Import], None]
@@ -250,22 +253,25 @@ class Importer:
 
     async def handle(self, job: Job, running: Running) -> Outcome:  # noqa: ARG002 - as handlers are called
         """Do one import, or go on with it; a cancelled one ends between two batches."""
-        import_id = int(job.args["import"])
-        found = await self.database.read(store.get, import_id)
-        if found is None or found.finished:
-            return Done()
+        reason = ""
+        for pause in PAUSES:
+            await asyncio.sleep(pause)
+            found = await self.database.read(store.get, int(job.args["import"]))
+            if found is None or found.finished:
+                return Done()
+            try:
+                return await self._do(found)
+            except Conflict as error:  # cancelled, or what a cancelled run was just storing came in between
+                reason = str(error)
+        return Postpone(LATER_SECONDS, reason)
+
+    async def _do(self, found: Import) -> Outcome:
         try:
             await self._bring(found)
         except (NotFound, Invalid) as error:
-            found = await self.database.write(_finish, import_id, Status.FAILED, str(error))
-            await self._clear(found)
+            await self._clear(await self.database.write(_finish, found.id, Status.FAILED, str(error)))
             return Failed(str(error))
-        except Conflict:
-            now = await self.database.read(store.get, import_id)
-            if now is None or now.finished:
-                return Done()
-            raise
-        await self._clear(await self.database.write(_finish, import_id, Status.DONE))
+        await self._clear(await self.database.write(_finish, found.id, Status.DONE))
         return Done()
 
     async def _bring(self, found: Import) -> None:

@@ -51,9 +51,9 @@ def mended(text: str) -> str:
     except UnicodeEncodeError:
         return text
     except UnicodeDecodeError as error:
-        if error.end < len(error.object):
-            return text
-        return error.object[: error.start].decode()  # cut off by Instagram in the middle of a character
+        # Cut off in the middle of a character? Only where there is another one that shows the mangling.
+        before = error.object[: error.start].decode()
+        return text if error.end < len(error.object) or before.isascii() else before
 
 
 def post_id(address: str) -> str | None:
@@ -69,6 +69,8 @@ def post_id(address: str) -> str | None:
 
 _address = re.compile(r"instagram\.com/(?:[\w.]+/)?(?:p|reel|reels|tv)/([A-Za-z0-9_-]{5,})")
 
+_profile = re.compile(r"instagram\.com/(?:_u/)?([\w.]+)/?$")
+
 Reader = Callable[[Export, Entry], Iterator[Fact]]
 
 
@@ -79,7 +81,9 @@ def _text(value: object, *way: str | int) -> str:
 def _name(entry: object) -> str:
     """The user name an entry is about: in the value (followers), the title (followed), or only the address."""
     line = loose.item(entry, "string_list_data", 0)
-    name = _text(line, "value") or _text(entry, "title") or _text(line, "href").rstrip("/").rpartition("/")[2]
+    name = _text(line, "value") or _text(entry, "title")
+    if not name and (found := _profile.search(_text(line, "href"))):
+        name = found[1]
     if not name:
         raise NotTold("it names nobody")
     return name.lower()
@@ -271,7 +275,7 @@ _READERS: Sequence[tuple[re.Pattern[str], Reader]] = [
 _FOLDERS: Final = ("followers_and_following", "personal_information", "content", "likes")
 _OLD: Mapping[str, Reader] = {"connections.json": _connections, "profile.json": _old_owner, "media.json": _media}
 _MARK = re.compile(
-    r"(?:^|(?P<top>.*)/)(?:connections/|your_instagram_activity/|personal_information/)?"
+    r"(?:^|(?P<top>.*?)/)(?:connections/|your_instagram_activity/|personal_information/)?"
     r"(?:followers_and_following/(?:followers|following)(?:_\d+)?|(?:content|media)/(?:posts_\d+|reels|stories)"
     r"|(?:personal|account)_information/personal_information|likes/liked_posts)\.(?P<kind>json|html)$"
 )

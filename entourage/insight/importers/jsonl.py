@@ -78,10 +78,12 @@ def _facts(lines: Sequence[bytes], count: int) -> tuple[Sequence[Fact], Sequence
     facts: list[Fact] = []
     bad: list[Bad] = []
     for number, line in enumerate(lines, count + 1):
+        if not line.strip():
+            continue
         try:
             facts.append(decoded(line))
         except Invalid as error:
-            if not line.strip() or (number == 1 and _says_format(line)):
+            if number == 1 and _says_format(line):
                 continue
             bad.append(Bad(f"line {number}", _words(error)))
     return facts, bad
