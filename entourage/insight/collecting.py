@@ -157,6 +157,17 @@ def waited(tx: Tx, order: Order, words: str, seconds: float | None) -> None:
     runs.save(tx, order.plan, run, after)
 
 
+def challenged(tx: Tx, order: Order, words: str) -> None:
+    """The network wants a person: nothing starts in the lane until one came, then the same is asked again."""
+    run = order.run
+    if not _stands(tx, run):
+        return
+    lanes.open_breaker(tx, order.lane, words)
+    if order.connection is not None:
+        connections.set_state(tx, order.connection.id, ConnectionState.WANTS_YOU, words)
+    runs.save(tx, order.plan, run, replace(run, calls=run.calls + 1))
+
+
 def failed(tx: Tx, order: Order, words: str) -> None:
     """The run cannot go on; what it learned stays."""
     run = order.run

@@ -25,7 +25,7 @@ from entourage.kernel.errors import (
     Unreachable,
 )
 from entourage.kernel.jobs import Job
-from entourage.kernel.outcomes import Again, Broken, Done, Outcome, Record
+from entourage.kernel.outcomes import Again, Done, Outcome, Record
 from entourage.kernel.secrets import Secrets
 from entourage.kernel.worker import Handler, Running
 from entourage.kernel.world import World
@@ -62,12 +62,6 @@ class Collector:
             return Done(partial(collecting.failed, order=order, words=order.connection.reason or _SIGNED_OUT))
         try:
             return Done(await self._answer(order))
-        except Challenged as challenge:
-            if order.connection is not None:
-                await self._database.write(
-                    connections.set_state, order.connection.id, ConnectionState.WANTS_YOU, str(challenge)
-                )
-            return Broken(order.lane, str(challenge))
         except _ANSWERS as answer:
             return Done(_record(order, answer))
         except Unreachable as trouble:
@@ -96,15 +90,17 @@ async def _asked(reader: Reads, access: Access, order: Order) -> Record:
     return partial(collecting.listed, order=order, batch=batch, strange=strange)
 
 
-_ANSWERS = (Throttled, Unauthenticated, NotFound, Gone, NotAllowed, Conflict, Refused, Invalid)
+_ANSWERS = (Challenged, Throttled, Unauthenticated, NotFound, Gone, NotAllowed, Conflict, Refused, Invalid)
 """What a network may say instead of what was asked; anything else is trouble, and the same is asked again."""
 _SIGNED_OUT = "The account is signed out; sign in again to go on."
 
 
-def _record(order: Order, error: EntourageError) -> Record:
+def _record(order: Order, error: EntourageError) -> Record:  # noqa: PLR0911 - a table of cases
     """What an answer other than the wanted one means for the run."""
     words, step = str(error), order.step
     match error:
+        case Challenged():
+            return partial(collecting.challenged, order=order, words=words)
         case Throttled():
             return partial(collecting.waited, order=order, words=words, seconds=error.retry_after)
         case Unauthenticated() if order.connection is not None:
