@@ -89,7 +89,9 @@ def _kinds(shape: type[msgspec.Struct]) -> Mapping[str, type]:
 
 
 def _inside(kind: Any) -> set[Any]:
-    return {kind}.union(*(_inside(inner) for inner in typing.get_args(kind) if typing.get_origin(kind) is not Literal))
+    if typing.get_origin(kind) is Literal:
+        return {type(choice) for choice in typing.get_args(kind)}
+    return {kind}.union(*(_inside(inner) for inner in typing.get_args(kind)))
 
 
 def _typed(value: str, kind: type) -> object:

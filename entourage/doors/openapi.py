@@ -45,6 +45,8 @@ class Call:
     media_type: str = "application/json"
     public: bool = False
     pages: bool = False
+    tag: str = ""
+    """The group that the call stands in; by default the first part of its path."""
     status: int | None = None
     """Where it is not the one of the handler (Litestar lets no handler of a 204 return its own answer)."""
     errors: Sequence[int] = ()
@@ -62,6 +64,15 @@ class About:
     envelope: type[msgspec.Struct]
     headers: Mapping[str, str]
     page_headers: Mapping[str, str]
+    credential: Mapping[str, str] = field(
+        default_factory=lambda: {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+    )
+    words: Mapping[int, str] = field(default_factory=dict[int, str])
+    """What a status means at this door, where it is not what it means at all of them."""
+    usual: Sequence[int] = (400, 429, 500, 503)
+    """The errors that every call may answer."""
+    bad_value: int = 422
+    """How values that cannot be accepted are refused."""
 
 
 def document(
@@ -96,7 +107,7 @@ def document(
                 name: {"description": words, "schema": {"type": "string"}}
                 for name, words in {**about.headers, **about.page_headers}.items()
             },
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+            "securitySchemes": {"bearer": dict(about.credential)},
         },
     }
 
@@ -104,7 +115,7 @@ def document(
 def _refusals(about: About, envelope: Any) -> dict[str, Any]:
     """What any call may answer instead of what it is for."""
     refusals: dict[str, Any] = {}
-    for status, words in _WORDS.items():
+    for status, words in {**_WORDS, **about.words}.items():
         told = {name: {"$ref": f"#/components/headers/{name}"} for name in about.headers}
         refusals[str(status)] = {"description": words, "headers": told}
         if status >= 400 and status != 416:  # noqa: PLR2004 - those below are no errors, and 416 is told by its status
@@ -138,14 +149,14 @@ def _operation(
     status = call.status or handler.status_code or 200
     headers = {**about.headers, **(about.page_headers if call.pages else {})}
     told = {name: {"$ref": f"#/components/headers/{name}"} for name in headers}
-    answer: dict[str, Any] = {"description": _WORDS[status], "headers": told}
+    answer: dict[str, Any] = {"description": about.words.get(status, _WORDS[status]), "headers": told}
     if call.answer is not None:
         answer["content"] = {call.media_type: {"schema": known[_key(call.answer)], "example": call.example}}
     elif status != 204:  # noqa: PLR2004 - No Content
         answer["content"] = {call.media_type: {"schema": {"type": "string", "format": "binary"}}}
     answers: dict[str, Any] = {str(status): answer}
-    errors = {400, 429, 500, 503, *call.errors}
-    errors |= {422} if call.query is not None or call.body is not None or names else set()
+    errors = {*about.usual, *call.errors}
+    errors |= {about.bad_value} if call.query is not None or call.body is not None or names else set()
     errors |= {413, 415} if call.body is not None else set()
     errors |= set() if call.public else {401}
     errors |= {404} if names else set()
@@ -154,7 +165,7 @@ def _operation(
     doc = (handler.fn.__doc__ or "").strip()
     operation: dict[str, Any] = {
         "operationId": handler.handler_name,
-        "tags": [path.split("/")[1]],
+        "tags": [call.tag or path.split("/")[1]],
         "summary": doc.split("\n", 1)[0],
         "responses": answers,
     }
