@@ -16,6 +16,8 @@ NAMES = {
     "sockets": "sockets",
     "start": "start",
     "accuracy": "accuracy",
+    "insight": "insight_reads",
+    "facts": "insight_facts",
 }
 """What can be measured, and the module that does."""
 
