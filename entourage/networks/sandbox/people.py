@@ -22,6 +22,10 @@ _FIRST_ID = 40_000_000
 _STEP = 7_919
 _ORGANISATION = 26
 """Every so many-th of the folk is an organisation."""
+_PURGED_ON = -38 * DAY
+"""The network found out about some of the bought accounts on this day, and deleted them …"""
+_PURGED = 9
+"""… every so many-th."""
 _FLAG = 0x1F1E6 - ord("A")
 
 
@@ -145,7 +149,8 @@ class People:
         for number in range(BOUGHT):
             lot = number // 70
             joined = -(420 - 45 * (lot % 4)) * DAY + chance.randrange(3 * DAY)
-            self._add(Kind.BOUGHT, chance.randrange(len(codes)), joined, NEVER, 1990)
+            gone = NEVER if number % _PURGED else _PURGED_ON + number * 60
+            self._add(Kind.BOUGHT, chance.randrange(len(codes)), joined, gone, 1990)
 
     def _add(self, kind: Kind, tongue: int, joined: int, gone: int, born: int) -> None:
         chance = self._chance

@@ -22,7 +22,7 @@ LONGEST = 1 << 16
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _HOUR = 3600
 _BOOSTED = 6
-"""For so many days after a boost its author mentions whom it is for."""
+"""For so many days after a boost, and in the first post since, its author mentions whom it is for."""
 _REMOVED = 67
 """Every so many-th post of a creator is taken down again …"""
 _REMOVED_AFTER = 20 * DAY
@@ -134,7 +134,7 @@ class Posts:
             return Post(author, index, at, removed, chance.choice(snaps) if chance.random() < 0.8 else None, (), media)  # noqa: PLR2004 - a share, as below
         tags = self.tags(author, index)
         return Post(
-            author, index, at, removed, self._caption(author, at, chance, tags), tags, self._media(author, chance)
+            author, index, at, removed, self._caption(author, index, chance, tags), tags, self._media(author, chance)
         )
 
     def tags(self, author: int, index: int) -> Sequence[str]:
@@ -221,21 +221,24 @@ class Posts:
         own: Says = people.says(who if chance.random() < 0.45 else author).says  # noqa: PLR2004
         return chance.choice(own.comments) + chance.choice(_FACES)
 
-    def _caption(self, author: int, at: int, chance: random.Random, tags: Sequence[str]) -> str:
+    def _caption(self, author: int, index: int, chance: random.Random, tags: Sequence[str]) -> str:
         people = self.people
         creator = people.creators[author]
         says = tongue(creator.language).says
         subject = chance.choice(creator.subjects)
         text = chance.choice(says.captions).format(it=subject, It=subject[0].upper() + subject[1:])
-        partner = self._mentioned(author, at, chance)
+        at = self._times_of(author)[index]
+        partner = self._mentioned(author, index, chance)
         if partner is not None:
             text = f"{text} {chance.choice(says.mentions).format(who=people.username(partner, at))}"
         return f"{text}\n\n{' '.join(f'#{tag}' for tag in tags)}"
 
-    def _mentioned(self, author: int, at: int, chance: random.Random) -> int | None:
+    def _mentioned(self, author: int, index: int, chance: random.Random) -> int | None:
         people, draw = self.people, chance.random()
+        times = self._times_of(author)
+        at, before = times[index], times[max(0, index - 1)]
         for begun, whom in self._boosts.get(author, ()):
-            if begun <= at < begun + _BOOSTED * DAY:
+            if begun <= at and (before < begun or at < begun + _BOOSTED * DAY):
                 return whom
         partners = people.creators[author].mentions.split()
         found = people.by_name[partners[int(draw * 1000) % len(partners)]]

@@ -112,7 +112,7 @@ class Profiles:
             "path": f"/people/{self._network.people.username(author, now)}/{written(post.number)}",
             "picture": first.name if not first.is_film else f"{first.name}-wide",
             "film": first.is_film,
-            "more": len(post.media) > 1,
+            "more": len(post.media) - 1,
             "caption": post.caption or "",
             "likes": len(self._network.posts.likes(author, index, now)),
         }

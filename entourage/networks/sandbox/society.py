@@ -9,17 +9,13 @@ from heapq import nlargest
 from itertools import accumulate
 from math import log
 
-from entourage.networks.sandbox.people import BOUGHT, DAY, HORIZON, NEVER, Kind, People
+from entourage.networks.sandbox.people import DAY, HORIZON, NEVER, Kind, People
 from entourage.networks.sandbox.tongues import INTERESTS, SPOKEN, Creator
 
 _REACH = 105
 """People know each other if their numbers are at most this far apart."""
 _START = -1100
 """The first day on which anybody followed a creator."""
-_PURGED_ON = -38 * DAY
-"""The network found out about some of the bought accounts on this day, and deleted them …"""
-_PURGED = 9
-"""… every so many-th."""
 _MASK = 0xFFFFFFFF
 
 _Edge = tuple[int, int, int]
@@ -71,9 +67,6 @@ class Society:
         """By person, which of the accounts made to be sold follow them to look real."""
         self._followers: dict[int, Edges] = {}
         self._followings: dict[int, Edges] = {}
-        for lot in range(BOUGHT):
-            if lot % _PURGED == 0:
-                people.gone[people.first_bought + lot] = _PURGED_ON + lot * 60
         for number, creator in enumerate(people.creators):
             self._find_audience(number, creator)
         for number, creator in enumerate(people.creators):
