@@ -139,8 +139,8 @@ _DOTTED = r"[A-Za-z0-9_]+(?:\.+[A-Za-z0-9_]+)*"
 _PLAIN = r"[A-Za-z0-9_]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _DOMAIN_NAME = rf"(?:{_LABEL}\.)+[A-Za-z](?:[A-Za-z0-9-]{{0,61}}[A-Za-z0-9])?"
-_MASTODON_USER = r"[A-Za-z0-9_]+(?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?"
-_MASTODON_HOST = r"\w+(?:[.-]+\w+)*(?::\d{1,5})?"
+_FEDIVERSE_USER = r"[A-Za-z0-9_]+(?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?"
+_FEDIVERSE_HOST = r"\w+(?:[.-]+\w+)*(?::\d{1,5})?"
 _FORUM_NAME = r"\w+(?:[.-]+\w+)*"
 _FREE = rf"(?<![{_LATIN}Ѐ-ӿ@\uff20#$%&*])"
 # Twitter also takes a name that stands right after RT, and leaves lists (@user/list) to their owners.
@@ -230,8 +230,8 @@ def _bluesky() -> Grammar:
 
 def _mastodon() -> Grammar:
     return Grammar(
-        re.compile(rf"{_MASTODON_USER}(?:@{_MASTODON_HOST})?"),
-        re.compile(rf"(?<![=/\w@])@((?>{_MASTODON_USER}(?:@{_MASTODON_HOST})?))(?![\w@]|://)"),
+        re.compile(rf"{_FEDIVERSE_USER}(?:@{_FEDIVERSE_HOST})?"),
+        re.compile(rf"(?<![=/\w@])@((?>{_FEDIVERSE_USER}(?:@{_FEDIVERSE_HOST})?))(?![\w@]|://)"),
         _tag(_unless_word("=/)"), inside="\u200c·・"),
         longest_name=320,
     )
