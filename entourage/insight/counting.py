@@ -21,6 +21,7 @@ from typing import Any
 
 from entourage.insight.crowds import Crowd, crowd, kept, read, together
 from entourage.insight.store import figures as store
+from entourage.kernel.columns import from_ms, to_ms
 from entourage.kernel.db import Tx
 
 VERSION = 1
@@ -120,37 +121,32 @@ def _brought_up(tx: Tx, before: _Counted) -> _Counted | None:
         return before
     if len(changes) == CHANGES:
         return None
+    counted = to_ms(before.row.upto)
+    upto = counted
     codes: dict[int, int] = {}
     came: dict[int, int] = {}
     left: set[int] = set()
-    for change in changes:
-        by = _counts_for(change, before.row.upto)
-        if by is None:
+    for follower, noted_at, noted_before, until, traits, followers_of in changes:
+        if noted_before is not None and noted_before > counted:
             return None
-        codes[change.traits] = codes.get(change.traits, 0) + by
-        if change.follows and change.followers is not None:
-            came[change.follower_id] = change.followers
-        elif not change.follows:
-            left.add(change.follower_id)
+        upto = max(upto, noted_at)
+        if until is not None:
+            left.add(follower)
+            codes[traits] = codes.get(traits, 0) - (noted_before is not None)
+        else:
+            codes[traits] = codes.get(traits, 0) + 1
+            if followers_of is not None:
+                came[follower] = followers_of
     followers = together(before.followers, crowd(codes))
     if not followers.possible:
         return None  # somebody who left was judged anew since, and is counted as what they were before
     row = replace(
         before.row,
-        upto=max(change.noted_at for change in changes),
+        upto=from_ms(upto),
         followers=kept(followers),
         top=_top(tx, before, came, left),
     )
     return _Counted(row, followers, before.engaged)
-
-
-def _counts_for(change: store.Changed, upto: datetime) -> int | None:
-    """What a change adds to what was counted up to `upto`; None where it cannot be told."""
-    if change.noted_before is None:
-        return int(change.follows)
-    if change.noted_before > upto:
-        return None
-    return 1 if change.follows else -1
 
 
 def _top(tx: Tx, before: _Counted, came: Mapping[int, int], left: set[int]) -> Sequence[int]:

@@ -25,8 +25,10 @@ from entourage.kernel.db import Tx
 from entourage.networks.reading import Listing
 
 T = TypeVar("T", str, Gender, Age)
-READ_POSTS = 50
+READ_POSTS = 30
 """Newest posts whose captions and tags tell what a channel is about."""
+AT_ONCE = 2
+"""Channels of a list whose texts are read through at once: each takes some milliseconds."""
 _LOOKS_BOUGHT = (1, 2)
 
 
@@ -120,10 +122,26 @@ def recount(tx: Tx, channel_id: int) -> None:
 
 
 def categories_of(tx: Tx, found: Iterable[Channel]) -> Mapping[int, Categories]:
-    """What several channels are about, by number: for lists. Nothing is kept; a channel without words has none."""
+    """What several channels are about, by number: for lists, which have to be quick.
+
+    Of the first AT_ONCE of which it is not kept, or which posted or were seen since, it is worked out (and kept where
+    `tx` may write); of others it is what was kept before, or what the biography alone tells.
+    """
     by_id = {channel.id: channel for channel in found}
     kept = store.categories(tx, by_id, counting.VERSION)
-    return {number: _read(tx, channel, kept.get(number, {}))[0] for number, channel in by_id.items()}
+    newest = written.newest(tx, by_id)
+    told: dict[int, Categories] = {}
+    left = AT_ONCE
+    for number, channel in by_id.items():
+        before, basis = kept.get(number, {}), _basis_of(channel, newest.get(number))
+        if before and (before["basis"] == basis or not left):
+            told[number] = _kept(before)
+        elif left:
+            left -= 1
+            told[number] = _worked_out(tx, channel, basis)
+        else:
+            told[number] = methods.of(channel.biography, (), ())
+    return told
 
 
 def _figures(tx: Tx, actor: Actor, channel: Channel, counts: counting.Counts) -> Figures:
@@ -252,19 +270,26 @@ def _country(channel: Channel) -> Country | NotEnough:
 
 
 def _categories(tx: Tx, channel: Channel, counts: counting.Counts) -> Categories:
-    """What the channel is about, as it is kept; where it posted or was seen since, made anew, and kept if `tx` may."""
-    found, basis = _read(tx, channel, counts.categories)
-    if basis is not None and tx.writes:
-        store.set_categories(tx, channel.id, {**msgspec.to_builtins(found), "basis": basis})
-    return found
+    """What the channel is about, as it is kept; where it posted or was seen since, worked out anew."""
+    before = counts.categories
+    basis = _basis_of(channel, written.newest(tx, [channel.id]).get(channel.id))
+    return _kept(before) if before and before["basis"] == basis else _worked_out(tx, channel, basis)
 
 
-def _read(tx: Tx, channel: Channel, kept: Mapping[str, Any]) -> tuple[Categories, Sequence[int | None] | None]:
-    """The categories, and what they are made from where they are not the kept ones."""
-    basis = [written.newest(tx, channel.id), None if channel.seen_at is None else to_ms(channel.seen_at)]
-    if kept.get("basis") == basis:
-        return msgspec.convert({name: kept[name] for name in kept if name != "basis"}, Categories), None
+def _basis_of(channel: Channel, newest: int | None) -> Sequence[int | None]:
+    """What categories are worked out from: while it is the same, so are they."""
+    return [newest, None if channel.seen_at is None else to_ms(channel.seen_at)]
+
+
+def _kept(before: Mapping[str, Any]) -> Categories:
+    return msgspec.convert({name: before[name] for name in before if name != "basis"}, Categories)
+
+
+def _worked_out(tx: Tx, channel: Channel, basis: Sequence[int | None]) -> Categories:
     words = written.words(tx, channel.id, READ_POSTS)
     captions = [caption for caption, _ in words if caption]
     tags = list(chain.from_iterable(tags for _, tags in words))
-    return methods.of(channel.biography, captions, tags), basis
+    found = methods.of(channel.biography, captions, tags)
+    if tx.writes:
+        store.keep_categories(tx, channel.id, counting.VERSION, {**msgspec.to_builtins(found), "basis": basis})
+    return found

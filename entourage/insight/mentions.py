@@ -139,13 +139,13 @@ def _count_incoming(tx: Tx, channel: Channel, handles: Sequence[str]) -> int:
 
 
 def _handles(tx: Tx, channel: Channel) -> Sequence[str]:
-    """The handle of a channel, and those it had that nobody else has now."""
+    """The handle of a channel, and of those it had and nobody else has now the ones that somebody names."""
     if channel.username is None:
         return []
     current = handle_of(channel.username)
     former = {handle_of(name) for name, _, _ in people.names(tx, channel.id)} - {current}
     taken = people.holders(tx, channel.network, former)
-    return [current, *sorted(former - taken.keys())]
+    return [current, *sorted(name for name in former - taken.keys() if store.named(tx, channel.network, name))]
 
 
 def _from(channel: Channel, posts: int, last_at: datetime | None) -> Mention:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from entourage.insight.model import Post
 from entourage.insight.store.channels import chained
-from entourage.insight.store.tables import posts
+from entourage.insight.store.tables import channels, posts
 from entourage.kernel.columns import among
 from entourage.kernel.db import Tx
 from entourage.networks.facts import MediaFact
@@ -47,7 +47,14 @@ _NUMBERS = (
     .limit(_LIMIT)
 )
 _WORDS = sa.select(_p.caption, _p.tags).where(*_there, _dated).order_by(_p.posted_at.desc(), _p.id.desc()).limit(_LIMIT)
-_NEWEST = sa.select(_p.id).where(_p.author_id == _AUTHOR, _dated).order_by(_p.posted_at.desc(), _p.id.desc()).limit(1)
+_newest = (
+    sa.select(_p.id)
+    .where(_p.author_id == channels.c.id, _dated)
+    .order_by(_p.posted_at.desc(), _p.id.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+_NEWEST = sa.select(channels.c.id, _newest).where(among(channels.c.id, "ids"))
 _moment = sa.type_coerce(_p.posted_at, sa.BigInteger)
 _hour = (_moment // sa.literal_column("3600000", sa.BigInteger) + _bind("shift", type_=sa.BigInteger)) % (
     sa.literal_column("168", sa.BigInteger)
@@ -117,9 +124,10 @@ def words(tx: Tx, channel_id: int, most: int) -> list[tuple[str | None, Sequence
     return [(row[0], row[1]) for row in tx.all(_WORDS, channel=channel_id, most=most)]
 
 
-def newest(tx: Tx, channel_id: int) -> int | None:
-    """The number of the newest post."""
-    return tx.value(_NEWEST, channel=channel_id)
+def newest(tx: Tx, ids: Iterable[int]) -> Mapping[int, int | None]:
+    """The number of the newest post of each of these channels."""
+    wanted = list(ids)
+    return {row[0]: row[1] for row in tx.all(_NEWEST, ids=wanted)} if wanted else {}
 
 
 def hours(tx: Tx, channel_id: int) -> Mapping[int, int]:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, cast
 
 import sqlalchemy as sa
 
@@ -14,6 +14,7 @@ from entourage.kernel.db import Tx
 
 _bind: Any = sa.bindparam
 _CHANNEL = _bind("channel", type_=sa.BigInteger)
+EVER = from_ms(0)
 AT_ONCE = 20_000
 """Followers that SQLite groups at once: sorting a million in one go takes it ten times as long as in such pieces."""
 WALKED = 50_000
@@ -37,15 +38,9 @@ class Stored:
     categories: Mapping[str, Any]
 
 
-class Changed(NamedTuple):
-    """A follower whose following began or ended, and when that changed the time before."""
-
-    follower_id: int
-    noted_at: datetime
-    noted_before: datetime | None
-    follows: bool
-    traits: int
-    followers: int | None
+Changed = tuple[int, int, int | None, int | None, int, int | None]
+"""Whose following began or ended: their number; when that was noted, and when the change before it; when it ended (all
+in ms, a thousand of them are read at once); the code of their traits, and how many followers they have."""
 
 
 _STORED = sa.select(
@@ -58,10 +53,8 @@ _STORE = _store.on_conflict_do_update(
     set_={column.name: _store.excluded[column.name] for column in figures.c if column.name != "channel_id"},
 )
 _FORGET = sa.delete(figures).where(figures.c.channel_id == _CHANNEL)
-_SET_CATEGORIES = (
-    sa.update(figures)
-    .where(figures.c.channel_id == _CHANNEL)
-    .values(categories=_bind("found", type_=figures.c.categories.type))
+_KEEP_CATEGORIES = _store.on_conflict_do_update(
+    index_elements=["channel_id"], set_={"categories": _store.excluded.categories}
 )
 _CATEGORIES = sa.select(figures.c.channel_id, figures.c.version, figures.c.categories).where(
     among(figures.c.channel_id, "ids")
@@ -94,9 +87,13 @@ def forget(tx: Tx, channel_id: int) -> None:
     tx.run(_FORGET, channel=channel_id)
 
 
-def set_categories(tx: Tx, channel_id: int, found: Mapping[str, Any]) -> None:
-    """Keep the categories of a channel of which something was counted."""
-    tx.run(_SET_CATEGORIES, channel=channel_id, found=found)
+def keep_categories(tx: Tx, channel_id: int, version: int, found: Mapping[str, Any]) -> None:
+    """Keep the categories of a channel; where nothing was counted of it yet, that is as good as very long ago."""
+    nobody: Mapping[str, Any] = {"followers": {}, "engaged": {}, "top": []}
+    tx.run(
+        _KEEP_CATEGORIES,
+        channel_id=channel_id, version=version, counted_at=EVER, upto=EVER, categories=found, **nobody,
+    )  # fmt: skip
 
 
 def categories(tx: Tx, ids: Iterable[int], version: int) -> Mapping[int, Mapping[str, Any]]:
@@ -108,7 +105,6 @@ def categories(tx: Tx, ids: Iterable[int], version: int) -> Mapping[int, Mapping
 
 # Followers
 
-_EVER = from_ms(0)
 _noted = sa.type_coerce(follows.c.noted_at, sa.BigInteger)
 _last = (
     sa.select(sa.type_coerce(sa.func.max(_noted), Instant)).where(follows.c.followed_id == _CHANNEL).scalar_subquery()
@@ -135,9 +131,9 @@ _PIECE = sa.select(_piece.c.traits, sa.func.count(), sa.func.max(_piece.c.follow
 _CHANGES = (
     sa.select(
         follows.c.follower_id,
-        follows.c.noted_at,
-        follows.c.noted_before,
-        _alive,
+        _noted,
+        sa.type_coerce(follows.c.noted_before, sa.BigInteger),
+        sa.type_coerce(follows.c.until, sa.BigInteger),
         channels.c.traits,
         channels.c.followers,
     )
@@ -153,10 +149,10 @@ def followers(tx: Tx, channel_id: int) -> tuple[Mapping[int, int], datetime]:
     Both are of one moment, also while others write: one statement on PostgreSQL, one transaction on SQLite.
     """
     if tx.dialect == "sqlite":
-        return _in_pieces(tx, channel_id), tx.value(_LAST, channel=channel_id) or _EVER
+        return _in_pieces(tx, channel_id), tx.value(_LAST, channel=channel_id) or EVER
     rows = tx.all(_COUNT, channel=channel_id)
     if not rows:
-        return {}, _EVER
+        return {}, EVER
     return {row[0]: row[1] for row in rows}, rows[0][2]
 
 
@@ -174,9 +170,9 @@ def _in_pieces(tx: Tx, channel_id: int) -> Mapping[int, int]:
             return people
 
 
-def changes(tx: Tx, channel_id: int, upto: datetime, most: int) -> list[Changed]:
+def changes(tx: Tx, channel_id: int, upto: datetime, most: int) -> Sequence[Changed]:
     """Whose following of the channel changed after `upto`, `most` of them at most."""
-    return [Changed(*row) for row in tx.all(_CHANGES, channel=channel_id, upto=upto, most=most)]
+    return cast("Sequence[Changed]", tx.all(_CHANGES, channel=channel_id, upto=upto, most=most))
 
 
 # The largest of them

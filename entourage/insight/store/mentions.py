@@ -25,9 +25,11 @@ _INCOMING = (
     .limit(_LIMIT)
     .offset(_OFFSET)
 )
+_by_name = (_m.handle == _bind("handle"), _m.network == _bind("net"))
+_NAMED = sa.select(_m.posts).where(*_by_name).limit(1)
 _ONE_NAME = (
     sa.select(_m.author_id, _m.posts, _m.last_at)
-    .where(_m.handle == _bind("handle"), _m.network == _bind("net"), _m.author_id != _CHANNEL)
+    .where(*_by_name, _m.author_id != _CHANNEL)
     .order_by(_m.posts.desc(), _m.author_id.desc())
     .limit(_LIMIT)
     .offset(_OFFSET)
@@ -71,6 +73,11 @@ class Between(NamedTuple):
     author_id: int
     handle: str
     posts: int
+
+
+def named(tx: Tx, network: str, handle: str) -> bool:
+    """Whether anybody names the handle."""
+    return tx.one(_NAMED, handle=handle, net=network) is not None
 
 
 def incoming(
