@@ -240,7 +240,13 @@ def instaloader_post(number: int, name: str = "dior") -> dict[str, Any]:
         },
         "edge_sidecar_to_children": {
             "edges": [
-                {"node": {"display_url": "https://cdn.example/1.jpg", "dimensions": {"height": 1350, "width": 1080}}},
+                {
+                    "node": {
+                        "is_video": False,
+                        "display_url": "https://cdn.example/1.jpg",
+                        "dimensions": {"height": 1350, "width": 1080},
+                    }
+                },
                 {
                     "node": {
                         "is_video": True,

@@ -85,9 +85,9 @@ def _profile(node: Loose, seen_at: datetime) -> Iterator[Fact]:
         biography=loose.told(node, "biography"),
         picture=loose.told(node, "profile_pic_url_hd") or loose.told(node, "profile_pic_url"),
         link=loose.told(node, "external_url"),
-        followers=loose.count(node, "edge_followed_by", "count"),
-        follows=loose.count(node, "edge_follow", "count"),
-        posts=loose.count(node, "edge_owner_to_timeline_media", "count"),
+        followers=_count(node, "edge_followed_by", "follower_count"),
+        follows=_count(node, "edge_follow", "following_count"),
+        posts=_count(node, "edge_owner_to_timeline_media", "media_count"),
         is_private=loose.flag(node, "is_private"),
         is_verified=loose.flag(node, "is_verified"),
     )
@@ -100,7 +100,6 @@ def _post(node: Loose, seen_at: datetime) -> Iterator[Fact]:
         return
     yield from _profile(owner, seen_at)
     code = loose.text(node, "shortcode") or loose.text(node, "code")
-    likes = loose.count(node, "edge_media_preview_like", "count")
     answers = loose.count(node, "edge_media_to_parent_comment", "count")
     yield PostFact(
         network=NETWORK,
@@ -110,8 +109,8 @@ def _post(node: Loose, seen_at: datetime) -> Iterator[Fact]:
         url=f"https://www.instagram.com/p/{code}/" if code else UNSET,
         caption=_caption(node),
         posted_at=loose.moment(node, "taken_at_timestamp") or loose.moment(node, "date") or UNSET,
-        likes=likes if likes is not UNSET else loose.count(node, "edge_liked_by", "count"),
-        comments=answers if answers is not UNSET else loose.count(node, "edge_media_to_comment", "count"),
+        likes=_count(node, "edge_media_preview_like", "like_count"),
+        comments=answers if answers is not UNSET else _count(node, "edge_media_to_comment", "comments"),
         media=_media(node),
     )
     for way in ("edge_media_to_parent_comment", "edge_media_to_comment"):
@@ -126,6 +125,12 @@ def _post(node: Loose, seen_at: datetime) -> Iterator[Fact]:
         if who is not None:
             yield from _profile(liker, seen_at)
             yield LikeFact(network=NETWORK, post=post, profile=who, seen_at=seen_at)
+
+
+def _count(node: Loose, edge: str, plain: str) -> int | UnsetType:
+    """A count as the web site says it, or else as the telephone's program does."""
+    found = loose.count(node, edge, "count")
+    return found if found is not UNSET else loose.count(node, plain)
 
 
 def _caption(node: Loose) -> str | UnsetType | None:
