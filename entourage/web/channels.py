@@ -1,12 +1,14 @@
 """The pages of channels: found, looked at with every figure and its evidence, and compared."""
 
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from importlib.resources import files
 from typing import Any, cast
 from urllib.parse import urlencode
 
-import pycountry
 from litestar import Response, get
 from litestar.handlers.base import BaseRouteHandler
 from litestar.params import FromPath
@@ -43,8 +45,12 @@ GENDERS: Mapping[Gender, str] = {Gender.FEMALE: "Women", Gender.MALE: "Men"}
 
 def country_name(code: str) -> str:
     """A country as people say it, from its two letters."""
-    found: Any = pycountry.countries.get(alpha_2=code)
-    return str(getattr(found, "common_name", found.name)) if found else code
+    return _countries().get(code, code)
+
+
+@cache
+def _countries() -> Mapping[str, str]:
+    return tomllib.loads((files("entourage.web") / "countries.toml").read_text("utf-8"))
 
 
 def network_name(network: str) -> str:
