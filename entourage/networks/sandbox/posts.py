@@ -108,8 +108,13 @@ class Posts:
         """Which posts of somebody there are at a time, the newest first."""
         times = self._times_of(author)
         last = bisect_right(times, at)
-        removed = self._removed(author)
-        return [index for index in range(last - 1, -1, -1) if not removed(index) or times[index] + _REMOVED_AFTER > at]
+        if self.people.kind[author] != Kind.CREATOR:
+            return list(range(last - 1, -1, -1))
+        return [
+            index
+            for index in range(last - 1, -1, -1)
+            if not _is_removed(author, index) or times[index] + _REMOVED_AFTER > at
+        ]
 
     def ever(self, author: int, at: int) -> Sequence[int]:
         """As `indexes`, with those that were taken down since."""
@@ -126,13 +131,13 @@ class Posts:
     def post(self, author: int, index: int) -> Post:
         """One post of somebody."""
         at = self._times_of(author)[index]
-        removed = at + _REMOVED_AFTER if self._removed(author)(index) else None
         chance = self._chance("post", author, index)
         if self.people.kind[author] != Kind.CREATOR:
             media = [Medium(chance.choice(self._every_picture).name)]
             snaps = self.people.says(author).says.snaps
-            return Post(author, index, at, removed, chance.choice(snaps) if chance.random() < 0.8 else None, (), media)  # noqa: PLR2004 - a share, as below
+            return Post(author, index, at, None, chance.choice(snaps) if chance.random() < 0.8 else None, (), media)  # noqa: PLR2004 - a share, as below
         tags = self.tags(author, index)
+        removed = at + _REMOVED_AFTER if _is_removed(author, index) else None
         return Post(
             author, index, at, removed, self._caption(author, index, chance, tags), tags, self._media(author, chance)
         )
@@ -299,23 +304,15 @@ class Posts:
         noon = -joined % DAY + 12 * _HOUR
         times: list[int] = []
         at = joined + noon
+        draw = chance.random
         while at < gone:
-            times.append(at + chance.randrange(-5 * _HOUR, 9 * _HOUR))
-            at += chance.randrange(1, 2 * every) * DAY
+            times.append(at + int((14 * draw() - 5) * _HOUR))
+            at += (1 + int(draw() * (2 * every - 1))) * DAY
         return times
-
-    def _removed(self, author: int) -> "_Removed":
-        return _Removed(author if self.people.kind[author] == Kind.CREATOR else None)
 
     def _chance(self, what: str, *numbers: int) -> random.Random:
         return random.Random(f"{self.people.seed}/{what}/{numbers}")  # noqa: S311 - it makes people up, no secrets
 
 
-@dataclass(frozen=True, slots=True)
-class _Removed:
-    """Whether a post is taken down again, by its index."""
-
-    author: int | None
-
-    def __call__(self, index: int) -> bool:
-        return self.author is not None and (index * 31 + self.author * 7) % _REMOVED == 1
+def _is_removed(author: int, index: int) -> bool:
+    return (index * 31 + author * 7) % _REMOVED == 1

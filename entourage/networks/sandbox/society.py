@@ -78,16 +78,13 @@ class Society:
     def followers(self, number: int) -> Edges:
         """Who follows somebody, ever."""
         if number not in self._followers:
-            found = [*self._fans.get(number, ()), *self._followed_by_creators.get(number, ())]
-            found += self._noise.get(number, ())
-            self._followers[number] = self._edges(number, (*found, *self._friends(number, to=True)))
+            self._acquaint(number)
         return self._followers[number]
 
     def followings(self, number: int) -> Edges:
         """Whom somebody follows, ever."""
         if number not in self._followings:
-            found = (*self._idols.get(number, ()), *self._friends(number, to=False))
-            self._followings[number] = self._edges(number, found)
+            self._acquaint(number)
         return self._followings[number]
 
     def _edges(self, number: int, found: Iterable[_Edge]) -> Edges:
@@ -112,7 +109,8 @@ class Society:
         leaves = 0.24 if creator.growth == "fading" else 0.06
         drawn = chance.choices(range(_START, _START + len(days)), cum_weights=weights, k=wanted)
         for who, day in zip(self._drawn_to(creator, wanted), drawn, strict=True):
-            since = max(day * DAY + chance.randrange(DAY), people.joined[who] + chance.randrange(30 * DAY))
+            since = day * DAY + int(chance.random() * DAY)
+            since = max(since, people.joined[who] + int(chance.random() * 30 * DAY))
             until = NEVER
             if chance.random() < leaves:
                 until = since + int(chance.expovariate(1 / 140) * DAY) + DAY
@@ -171,9 +169,10 @@ class Society:
         stock = range(self.people.first_bought, self.people.total)
         left = self._chance.sample(stock, len(stock))
         for on, many in creator.bought:
-            lot, left = left[:many], left[many:]
+            lot = dict.fromkeys([who for who in left if self.people.there(who, on * DAY)][:many])
+            left = [who for who in left if who not in lot]
             for who in lot:
-                self._add(who, number, on * DAY + self._chance.randrange(int(1.5 * DAY)))
+                self._add(who, number, on * DAY + int(self._chance.random() * 1.5 * DAY))
 
     def _follow_back(self, number: int, creator: Creator) -> None:
         chance, people = self._chance, self.people
@@ -196,18 +195,30 @@ class Society:
         folk = range(people.first_folk, people.first_bought)
         for who in chance.sample(folk, chance.randrange(150, 520)):
             if people.kind[who] == Kind.ORGANISATION or chance.random() < 0.6:  # noqa: PLR2004 - a share
-                since = max(joined, people.joined[who]) + chance.randrange(150 * DAY)
+                since = max(joined, people.joined[who]) + int(chance.random() * 150 * DAY)
                 self._idols.setdefault(number, []).append((since, who, NEVER))
                 self._noise.setdefault(who, []).append((since, number, NEVER))
 
-    def _friends(self, number: int, *, to: bool) -> Iterator[_Edge]:
-        """Those near by who follow somebody (`to`), or whom they follow. Worked out from the two numbers alone."""
+    def _acquaint(self, number: int) -> None:
+        """Work out who follows somebody and whom they follow; those near by follow from the two numbers alone."""
+        to = [*self._fans.get(number, ()), *self._followed_by_creators.get(number, ()), *self._noise.get(number, ())]
+        by = [*self._idols.get(number, ())]
+        for since, other, way in self._friends(number):
+            if way & 1:
+                to.append((since, other, NEVER))
+            if way & 2:
+                by.append((since, other, NEVER))
+        self._followers[number] = self._edges(number, to)
+        self._followings[number] = self._edges(number, by)
+
+    def _friends(self, number: int) -> Iterator[_Edge]:
+        """Since when somebody knows those near by, who these are, and who follows: 1 they, 2 somebody, 3 both."""
         people = self.people
         first, many = people.first_folk, people.folk
         if not first <= number < people.first_bought:
             return
         mine, place, salt = people.sociable[number], number - first, people.seed * 0x27D4EB2F
-        sociable, kind, joined = people.sociable, people.kind, people.joined
+        sociable, joined, since = people.sociable, people.joined, people.joined[number]
         for step in (*range(-_REACH, 0), *range(1, _REACH + 1)):
             other = first + (place + step) % many
             low, high = (number, other) if number < other else (other, number)
@@ -215,17 +226,19 @@ class Society:
             mixed = (mixed ^ mixed >> 15) * 0x2C1B3C6D & _MASK
             mixed = (mixed ^ mixed >> 12) * 0x297A2D39 & _MASK
             mixed ^= mixed >> 15
-            if (mixed & 1023) >= mine * sociable[other]:
-                continue
-            way = mixed >> 10 & 15
-            ahead = (low == number) != to  # whether the asked direction is from the lower number to the higher one
-            if (way < 2 and not ahead) or (2 <= way < 4 and ahead):  # noqa: PLR2004 - shares of 16 that are one-sided
-                continue
-            follower = other if to else number
-            if kind[follower] == Kind.ORGANISATION and way < 13:  # noqa: PLR2004 - organisations follow few
-                continue
-            share = (mixed >> 14 & 0xFFFF) / 0x10000
-            yield max(joined[number], joined[other]) + int(share * share * 500 * DAY), other, NEVER
+            if (mixed & 1023) < mine * sociable[other]:
+                share = (mixed >> 14 & 0xFFFF) / 0x10000
+                way = self._way(number, other, mixed >> 10 & 15)
+                yield max(since, joined[other]) + int(share * share * 500 * DAY), other, way
+
+    def _way(self, number: int, other: int, drawn: int) -> int:
+        """Who of two that know each other follows the other; `drawn` is one of sixteen."""
+        kind = self.people.kind
+        low, high = (1, 2) if other < number else (2, 1)
+        way = high if drawn < 2 else low if drawn < 4 else 3  # noqa: PLR2004 - shares of sixteen that are one-sided
+        if drawn < 13:  # noqa: PLR2004 - organisations follow few
+            way &= ~((kind[other] == Kind.ORGANISATION) | (kind[number] == Kind.ORGANISATION) << 1)
+        return way
 
 
 _SHAPES: Mapping[str, tuple[float, float]] = {
