@@ -11,14 +11,17 @@ from functools import cache
 from anyascii import anyascii
 
 from entourage.insight import endings, letters, organisations, statements, syllables, wordlist, written
+from entourage.insight.estimates import Method
 from entourage.insight.model import Confidence, Gender
 
-SOURCE = "nomquamgender 0.1.4 (MIT), ngender 0.1.1 (MIT); our own endings, syllables and titles"
-WORDS = (
+METHOD = Method(
+    "genders",
     "What people state (she/her, Mrs, “father of two”) counts first. Otherwise the first name is looked up in a table "
     "of names with the share of women among those who bear them; Chinese and Korean names are read by their syllables, "
     "and Slavic, Icelandic and other family names by their endings. Names of shops, clubs and companies are set apart. "
-    "A name is a hint about a person, never a fact: the figures are made for many people together."
+    "A name is a hint about a person, never a fact: the figures are made for many people together.",
+    "nomquamgender 0.1.4 (MIT), ngender 0.1.1 (MIT); our own endings, titles and words of organisations",
+    1,
 )
 
 _EVEN = 0.05

@@ -17,7 +17,7 @@ _SPACE = re.compile(r"\s+")
 
 
 def plain(text: str) -> str:
-    """The text in ordinary letters (for those of mathematics, what they look like), without emoji, with single spaces."""
+    """The text in ordinary letters (fancy ones are what they look like), without emoji, with single spaces."""
     if not text.isascii():
         text = _EMOJI.sub(" ", unicodedata.normalize("NFKC", text)).translate(_SMALL_CAPITALS)
     return _SPACE.sub(" ", text).strip()
