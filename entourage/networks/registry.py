@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from entourage.kernel.errors import NotFound, Refused
-from entourage.networks import bluesky, forum, instagram, tiktok, web
+from entourage.networks import bluesky, forum, instagram, mastodon, tiktok, web
 from entourage.networks.model import Expands
 from entourage.networks.reading import Reads
 from entourage.networks.sandbox import reading as sandbox
@@ -19,6 +19,7 @@ READERS: dict[str, Expands] = {
 PEOPLE: dict[str, Reads] = {
     sandbox.NAME: sandbox,
     bluesky.NAME: bluesky,
+    mastodon.NAME: mastodon,
 }
 """Those that read people and posts, by name."""
 

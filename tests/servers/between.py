@@ -76,7 +76,7 @@ class Between:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 between.heard.append(headers)
                 answer = between._said or between._forwarded(self.path, headers)
-                self.send_response(answer.status)
+                self.send_response_only(answer.status)
                 for name, value in answer.headers.items():
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(answer.body)))
