@@ -20,7 +20,13 @@ from entourage.accounts import users
 from entourage.accounts.tokens import Keys, Verifier
 from entourage.archive import budgets, housekeeping, preferences
 from entourage.archive.files import Shelf
-from entourage.archive.jobs import ON_FAILED, Archive
+from entourage.archive.jobs import ON_FAILED as ARCHIVE_FAILED
+from entourage.archive.jobs import Archive
+from entourage.insight import importing, plans
+from entourage.insight.importing import ON_FAILED as IMPORT_FAILED
+from entourage.insight.importing import Importer
+from entourage.insight.jobs import ON_FAILED as COLLECT_FAILED
+from entourage.insight.jobs import Collector
 from entourage.kernel import logs
 from entourage.kernel.bus import Bus
 from entourage.kernel.clock import Clock, system_clock
@@ -36,6 +42,8 @@ from entourage.kernel.world import World
 log = logs.logger("Server")
 
 BACKLOG = 2048
+ON_FAILED = {**ARCHIVE_FAILED, **COLLECT_FAILED, **IMPORT_FAILED}
+"""What is recorded when a job has failed for good, by its kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +59,14 @@ class Parts:
     world: World
     shelf: Shelf
     archive: Archive
+    collector: Collector
+    importer: Importer
     logs: Logs
 
     def worker(self, *, grace: float = GRACE_SECONDS) -> Worker:
-        """A worker that runs the archive's jobs; at its end it gives them `grace` seconds before it stops them."""
-        return Worker(
-            self.database, self.archive.handlers(), slots=self.settings.slots, on_failed=ON_FAILED, grace=grace
-        )
+        """A worker that runs every kind of job; at its end it gives them `grace` seconds before it stops them."""
+        handlers = {**self.archive.handlers(), **self.collector.handlers(), "import": self.importer.handle}
+        return Worker(self.database, handlers, slots=self.settings.slots, on_failed=ON_FAILED, grace=grace)
 
 
 @contextlib.asynccontextmanager
@@ -83,12 +92,27 @@ async def opened(
         stack.push_async_callback(archive.close)
         await database.write(_prepare)
         keys = Keys.of(secrets, settings.access_seconds)
-        yield Parts(settings, database, secrets, keys, Verifier(database, keys), bus, world, shelf, archive, book)
+        yield Parts(
+            settings=settings,
+            database=database,
+            secrets=secrets,
+            keys=keys,
+            verifier=Verifier(database, keys),
+            bus=bus,
+            world=world,
+            shelf=shelf,
+            archive=archive,
+            collector=Collector(database, world, secrets),
+            importer=Importer(database, bus, settings.data / "imports"),
+            logs=book,
+        )
 
 
 def _prepare(tx: Tx) -> None:
     budgets.declare(tx, preferences.current(tx))
     housekeeping.plan_first(tx)
+    importing.declare(tx)
+    plans.plan_all(tx)
 
 
 class Front:
