@@ -102,6 +102,8 @@ def test_who_came_and_left_is_counted_into_what_is_kept(database: Database) -> N
     mark(database, channel)
     learn(database, follow(ids[0], "1", 2, until=2), follow(ids[1], "1", 3, until=3))
     followed_by(database, "1", [LEVELS[1]] * 3, first=200)
+    learn(database, profile("300"), follow("300", "1", 1, until=1))  # we never saw this one following
+    judge(database, "300", LEVELS[0])
     after = current(database, channel).followers
     assert (after.known, after.countries) == (1000 + 5 - 2 + 3, {"DE": 3, "FR": 3})
 
@@ -209,7 +211,7 @@ def test_the_largest_followers_stay_the_largest_while_some_come_and_go(
     ids = followed_by(database, "1", [LEVELS[0]] * 20)
     channel = known(database, "1").id
     current(database, channel)
-    for first, gone in ((300, ids[-3:]), (120, ["300"]), (50, ids[-5:-3]), (400, ["120", "50"])):
+    for first, gone in ((300, ids[-3:]), (50, ["300"]), (120, ids[-5:-3]), (60, ["120"]), (400, ids[-7:-5])):
         followed_by(database, "1", [LEVELS[0]], first=first)
         learn(database, *(follow(one, "1", 2, until=2) for one in gone))
         after = current(database, channel)
