@@ -336,7 +336,8 @@ def test_every_link_and_picture_of_the_pages_is_there(clock: TestClock) -> None:
     name = PEOPLE.people.username(ordinary, now(clock))
 
     async def go() -> None:
-        async with calls(clock) as (_, client):
+        async with calls(clock) as (site, client):
+            assert [(await client.get(one.url)).status_code for one in site.people] == [200] * 10
             assert '"/people/"' in (await client.get("/")).text
             pages = ["/people/", "/people/slowtrains", "/people/slowtrains?page=2", f"/people/{name}"]
             pages.append(f"/people/slowtrains/{written(post.number)}")

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property, lru_cache
+from functools import lru_cache
+from threading import Lock
 
 from entourage.networks.sandbox.people import Kind, People
 from entourage.networks.sandbox.posts import Posts
@@ -44,21 +45,28 @@ class Network:
     def __init__(self, seed: int, opened: datetime) -> None:
         self._seed = seed
         self._opened = opened
+        self._lock = Lock()
+        self._made: Posts | None = None
 
-    @cached_property
-    def people(self) -> People:
-        """Who there is."""
-        return People(self._seed, self._opened)
-
-    @cached_property
-    def society(self) -> Society:
-        """Who follows whom."""
-        return Society(self.people)
-
-    @cached_property
+    @property
     def posts(self) -> Posts:
         """What is posted."""
-        return Posts(self.people, self.society)
+        if self._made is None:
+            with self._lock:  # the first calls may come together, from several threads
+                if self._made is None:
+                    people = People(self._seed, self._opened)
+                    self._made = Posts(people, Society(people))
+        return self._made
+
+    @property
+    def society(self) -> Society:
+        """Who follows whom."""
+        return self.posts.society
+
+    @property
+    def people(self) -> People:
+        """Who there is."""
+        return self.posts.people
 
     def profile(self, number: int, at: int) -> Profile:
         """Somebody's profile at a time."""

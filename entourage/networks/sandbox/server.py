@@ -14,10 +14,12 @@ from entourage.kernel.clock import Clock, system_clock
 from entourage.networks.sandbox import talk
 from entourage.networks.sandbox.answers import Pace
 from entourage.networks.sandbox.api import Api
+from entourage.networks.sandbox.export import WATCHED
 from entourage.networks.sandbox.galleries import FILM_PAGES, GALLERIES
 from entourage.networks.sandbox.limits import Faults, Limits
 from entourage.networks.sandbox.network import network
 from entourage.networks.sandbox.site import Site
+from entourage.networks.sandbox.tongues import creators
 
 HOST = "127.0.0.1"
 FAST = Pace()
@@ -47,6 +49,8 @@ class Sandbox:
     threads: Sequence[Place]
     galleries: Sequence[Place]
     videos: Sequence[Place]
+    people: Sequence[Place] = ()
+    """The creators of whom a year can be exported; every account's password is network.PASSWORD."""
 
 
 @contextlib.asynccontextmanager
@@ -159,4 +163,9 @@ def _described(url: str, port: int) -> Sandbox:
             Place(url + gallery.path, gallery.title, f"{len(gallery.pictures)} pictures") for gallery in GALLERIES
         ],
         videos=[Place(url + film.path, film.title, film.media_type) for film in FILM_PAGES],
+        people=[
+            Place(f"{url}/people/{creator.username}", creator.name, creator.category)
+            for creator in creators()
+            if creator.username in WATCHED
+        ],
     )
