@@ -99,13 +99,22 @@ def _depth(form: Form) -> Depth:
     return Depth(**{name: getattr(usual, name) if value is None else value for name, value in numbers.items()})
 
 
-def _wish(form: Form) -> Wish:
+def _server(tx: Tx, actor: Actor, network: str, server: str) -> str:
+    """The server that is meant: where none is named and only one of the network is known, that one."""
+    found = {plan.server for plan in plans.listing(tx, actor) if plan.network == network}
+    found |= {one.server for one in connections.mine(tx, actor) if one.network == network}
+    return found.pop() if not server and len(found) == 1 else server
+
+
+async def _wish(request: Ask, form: Form) -> Wish:
     name = form.text("who")
     is_id = name.startswith(("did:", "@")) or name.isdecimal()
     return Wish(
         network=form.text("network"),
         who=name if is_id or not name else f"@{name}",
-        server=form.text("server"),
+        server=await parts_of(request).database.read(
+            _server, visitor_of(request).actor, form.text("network"), form.text("server")
+        ),
         connection_id=form.number("connection_id"),
         every_hours=form.number("every_hours") or EVERY_HOURS,
         depth=_depth(form),
@@ -117,11 +126,14 @@ async def _form_page(
 ) -> Response[Any]:
     actor, database = visitor_of(request).actor, parts_of(request).database
     mine: Sequence[Connection] = await database.read(connections.mine, actor)
+    known = await database.read(plans.listing, actor)
+    servers = sorted({*(one.server for one in known), *(one.server for one in mine)})
     runs = () if plan is None else await database.read(plans.collections, actor, plan.id)
     watched = None if plan is None else await database.read(_one, actor, plan)
     return page(
         request, "plan.html", status=status, plan=plan, given=given, problems=problems, connections=mine,
         networks=registry.PEOPLE, rhythms=RHYTHMS, depths=DEPTHS, labels=WORDS, runs=runs, watched=watched, steps=STEPS,
+        servers=servers,
         fields=[one.name for one in fields(Depth)],
     )  # fmt: skip
 
@@ -142,7 +154,8 @@ async def cost(request: Ask) -> Response[Any]:
     """What a run would cost, while the form is being filled in; nothing is asked of the network."""
     form = await form_of(request)
     try:
-        found = await parts_of(request).database.read(costs.cost, visitor_of(request).actor, _wish(form))
+        wish = await _wish(request, form)
+        found = await parts_of(request).database.read(costs.cost, visitor_of(request).actor, wish)
     except EntourageError as error:
         return page(request, "cost.html", cost=None, problem=sentence(error))
     return page(request, "cost.html", cost=found, problem="")
@@ -153,7 +166,7 @@ async def add(request: Ask) -> Response[Any] | Redirect:
     """Watch a channel."""
     form, actor, database = await form_of(request), visitor_of(request).actor, parts_of(request).database
     try:
-        wish = _wish(form)
+        wish = await _wish(request, form)
         made = await database.write(
             plans.watch, actor, network=wish.network, who=wish.who, server=wish.server,
             connection_id=wish.connection_id, every_hours=wish.every_hours, depth=wish.depth,
