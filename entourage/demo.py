@@ -16,10 +16,14 @@ from entourage.accounts import passwords, users
 from entourage.accounts.model import OPERATOR, PasswordHash, Role
 from entourage.archive import queue, schedules
 from entourage.archive.model import Wish
+from entourage.insight import importing, plans
+from entourage.insight.watching import Depth
 from entourage.kernel.clock import system_clock
 from entourage.kernel.db import Tx
 from entourage.kernel.errors import NotFound
 from entourage.kernel.settings import Settings
+from entourage.networks import facts
+from entourage.networks.sandbox import export, reading
 from entourage.networks.sandbox import server as sandbox
 from entourage.networks.sandbox.server import Sandbox
 
@@ -30,6 +34,10 @@ FIRST_PORT = 8808
 """Where the sandbox is looked for first; any other port serves as well."""
 LOOKS = "*/2 * * * *"
 """How often the thread that grows is looked at."""
+YEAR = "a year of the sandbox.jsonl"
+"""What somebody would have kept who had watched some of the sandbox's creators for a year; it is imported at first."""
+DEPTH = Depth(posts=60, followers=600, followings=0, likers_of=5, likers=100, comments_of=5, comments=50)
+"""How deep the demo goes on looking at them."""
 _MONITORED_DAYS = 30
 _KEPT_STARTS = 200
 
@@ -119,10 +127,18 @@ async def _furnished(settings: Settings, memory: Memory, running: Sandbox) -> bo
     hashed = await passwords.hashed(memory.password)
     forgotten = len(memory.starts) == 1  # where there are users all the same, demo.json was lost with their password
     async with app.opened(settings, console=False) as parts:
-        return await parts.database.write(lambda tx: _furnish(tx, hashed, running, forgotten=forgotten))
+        year = settings.data / YEAR
+        if not await parts.database.read(users.exist):
+            await asyncio.to_thread(_write_year, year, memory.starts[0], running.url)
+        return await parts.database.write(lambda tx: _furnish(tx, hashed, running, year, forgotten=forgotten))
 
 
-def _furnish(tx: Tx, password: PasswordHash, running: Sandbox, *, forgotten: bool) -> bool:
+def _write_year(path: Path, opened: datetime, url: str) -> None:
+    with path.open("wb") as file:
+        file.writelines(facts.encoded(fact) + b"\n" for fact in export.facts(opened, server=url, opened=opened))
+
+
+def _furnish(tx: Tx, password: PasswordHash, running: Sandbox, year: Path, *, forgotten: bool) -> bool:
     """Give an empty server its administrator and something to do; whether it was empty."""
     if users.exist(tx):
         if forgotten:
@@ -143,6 +159,9 @@ def _furnish(tx: Tx, password: PasswordHash, running: Sandbox, *, forgotten: boo
         monitor_days=_MONITORED_DAYS,
     )
     schedules.change(tx, actor, watched.id, cron=LOOKS)
+    importing.add(tx, actor, year, YEAR)
+    for name in export.WATCHED:
+        plans.watch(tx, actor, network=reading.NAME, server=running.url, who=f"@{name}", depth=DEPTH)
     return True
 
 
@@ -177,7 +196,9 @@ def welcome(ready: Ready) -> str:
         "",
         *(f"    {each.url}   {each.title}" for each in (spare, *place.galleries[1:], *place.videos)),
         "",
-        f"  The small forum they come from: {place.url}",
+        "  Channels shows what a year of watching some of the sandbox's creators tells; Collecting goes on with it.",
+        "",
+        f"  The small network all of it comes from: {place.url}",
         f"  Files, logs and this password are in {ready.settings.data}",
         "  Ctrl+C stops the demo.",
         "",
