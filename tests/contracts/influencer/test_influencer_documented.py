@@ -52,15 +52,16 @@ def test_a_search_finds_channels_by_the_beginning_of_their_name(stage: Stage, ad
 
 def test_pages_are_absolute_addresses_that_lead_through_the_whole_list(stage: Stage, ada: httpx.Client) -> None:
     address: str | None = f"{stage.url}/v1/channels/search?username=dior&media=instagram"
+    previous: str | None = None
     seen: list[str] = []
     pages: list[str] = []
     while address is not None:
         page = told(ada.get(address))
         seen += [one["username"] for one in page["results"]]
         pages.append(address)
-        address = page["next"]
+        address, previous = page["next"], page["previous"]
     assert pages[1:] == [f"{stage.url}/v1/channels/search?username=dior&media=instagram&page={n}" for n in (2, 3)]
-    assert page["previous"] == pages[1]
+    assert previous == pages[1]
     assert seen == ["dior", *(f"diorama{number:02}" for number in range(44))]
 
 
