@@ -84,6 +84,9 @@ async def profile(access: Access, who: str) -> ProfileFact:
 
 async def listing(access: Access, what: Listing, of: str, cursor: str | None = None) -> Batch:
     """One page of `what`, with one call; the cursor is the network's own."""
+    if what is Listing.HASHTAG and access.session is None and origin(access.server) == SERVER:
+        # It answers strangers with a page of HTML (bluesky-social/atproto#3423, bluesky-social/bsky-docs#296).
+        raise Unauthenticated("Bluesky searches only for those who have signed in; connect a Bluesky account.")
     call = _CALLS[what]
     params = {**call.params, call.subject: f"#{of}" if what is Listing.HASHTAG else of.removeprefix("@")}
     if call.paged:

@@ -277,6 +277,12 @@ async def test_a_server_that_speaks_to_members_only_says_so(world: World, people
         _ = await connector.profile(Access(world, people.network.pds), people.ana.did)
 
 
+async def test_strangers_are_told_that_bluesky_searches_only_for_members(tmp_path: Path) -> None:
+    async with World(Gate(()), tmp_path) as world:
+        with pytest.raises(Unauthenticated, match="connect"):
+            _ = await connector.listing(Access(world, connector.SERVER), Listing.HASHTAG, "harbour")
+
+
 @pytest.mark.parametrize("who", ["@nobody-here.test", "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa"])
 async def test_whom_nobody_knows_is_not_found(world: World, people: People, who: str) -> None:
     access = await member(world, people)
