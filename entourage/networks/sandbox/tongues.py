@@ -12,19 +12,19 @@ import msgspec
 from entourage.networks import sandbox
 
 SPOKEN: Final[Mapping[str, int]] = {
-    "en": 1250,
-    "es": 680,
-    "de": 620,
-    "pt": 540,
-    "fr": 460,
-    "ja": 400,
-    "it": 330,
+    "en": 1080,
+    "es": 660,
+    "de": 640,
+    "pt": 520,
+    "fr": 440,
+    "ja": 600,
+    "it": 320,
     "id": 300,
-    "tr": 290,
-    "nl": 250,
-    "pl": 240,
-    "ko": 230,
-    "sv": 170,
+    "tr": 280,
+    "nl": 280,
+    "pl": 270,
+    "ko": 300,
+    "sv": 240,
 }
 """The languages of the sandbox, and how many people speak each."""
 INTERESTS: Final[Sequence[str]] = (
