@@ -39,7 +39,7 @@ MOST_COMPARED = 5
 COUNTRIES = 10
 ORDERS: Mapping[str, str] = {"followers": "Most followers", "name": "By name", "newest": "Newest"}
 SPANS: Mapping[str, int] = {"90": 90, "180": 180, "360": 360, "all": 3650}
-LEVELS = ("looks bought", "doubtful", "middling", "good", "looks genuine")
+LEVELS = ("suspicious", "doubtful", "middling", "good", "genuine")
 GENDERS: Mapping[Gender, str] = {Gender.FEMALE: "Women", Gender.MALE: "Men"}
 
 
