@@ -8,8 +8,6 @@ before anything that a name suggests.
 import re
 from functools import cache
 
-from anyascii import anyascii
-
 from entourage.insight import endings, letters, organisations, statements, syllables, wordlist, written
 from entourage.insight.estimates import Method
 from entourage.insight.model import Confidence, Gender
@@ -87,16 +85,17 @@ def _judged(value: float) -> Judged:
 
 def odds(person: str) -> float | None:
     """The log odds that the name (as `written.person` gives it) is a woman's; None where nothing is known of it."""
-    if not person.isascii():
-        native = _native(person)
-        if native is not None:
-            return native
-        person = anyascii(person)
-    lower = person.lower()
-    words = [word for word in _words(lower) if len(word) > 1]
-    if not words:
-        return None
-    return _latin(words, _joined(lower))
+    if person.isascii():
+        return _latin(person.lower())
+    native = _native(person)
+    if native is not None:
+        return native
+    value = _latin(written.latin(person).lower())
+    ending = written.by_ending(person)
+    if ending is None:
+        return value
+    # An ending says less than a name that is known, and more than the letters of one that is not.
+    return ending if value is None or abs(value) < abs(ending) else value
 
 
 def _words(person: str) -> list[str]:
@@ -121,7 +120,11 @@ def _native(person: str) -> float | None:
     return written.of_kana(joined, _known) if "぀" <= first <= "ヿ" else written.of_arabic(person)
 
 
-def _latin(words: list[str], joined: tuple[float, float] | None) -> float | None:
+def _latin(lower: str) -> float | None:
+    words = [word for word in _words(lower) if len(word) > 1]
+    if not words:
+        return None
+    joined = _joined(lower)
     ending = endings.odds(words)
     first = _known(words[0])
     if joined is not None and joined[1] > _KNOWN:

@@ -1,12 +1,12 @@
 """In which country somebody says to be: by places, by flags, and by the language they write in."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from entourage.insight import languages
 from entourage.insight.estimates import Method
-from entourage.insight.toponyms import BIG, REGION, normal, weights
+from entourage.insight.toponyms import BIG, COUNTRY, REGION, normal, weights
 from entourage.insight.wordlist import words as words_of
 
 METHOD = Method(
@@ -43,7 +43,7 @@ _CHANGES = re.compile(
     r"\s*(?:[/|•·;&+→>\n\u2708\U0001f6eb\u27a1\u2194\u21c4]+|\s[-\u2013\u2014~]\s|\s(?:and|und|et|y|via|to|x)\s)\s*"
 )
 _PICTURES = re.compile("[\U0001f000-\U0001faff\u2190-\u21ff\u2300-\u2bff\ufe0f\u200d]+")
-_BREAKS = re.compile(r"[,،、\uff0c():\[\]]+|(?<=[^.\s][^.\s])\.\s+")
+_BREAKS = re.compile(r"[,،、\uff0c():\[\]]+|(?<=[^.\s][^.\s])(?<!\bst)(?<!\bft)(?<!\bmt)\.\s+", re.IGNORECASE)
 _HERE = re.compile(
     r"(?:\U0001f4cd|\U0001f4cc|\U0001f3e0|\b(?:based in|based:|living in|live in|lives in|located in|location:|"
     r"vivo en|moro em|wohne in|j'habite à|vis à|abito a)\b)[\s\ufe0f:]*(?P<place>[^|\n•·📍!;]{2,40})",
@@ -92,8 +92,7 @@ def stated(location: str) -> str | None:
         return whole if not flagged or whole in flagged else _agreed({whole}, flagged)
     decided: set[str] = set()
     open_: list[Mapping[str, float]] = []
-    for phrase in _CHANGES.split(text):
-        scores = _of_phrase(phrase)
+    for scores in _phrases(text):
         best = _best(scores)
         if best:
             decided.add(best)
@@ -118,15 +117,23 @@ def _agreed(decided: set[str], flagged: frozenset[str]) -> str | None:
     return only if not flagged or only in flagged else ""
 
 
-def _of_phrase(phrase: str) -> Mapping[str, float]:
-    """What the parts of a phrase between commas weigh together."""
-    parts = [part for part in (part.strip() for part in _BREAKS.split(phrase)) if part and not part.isdigit()]
-    found: list[Mapping[str, float]] = []
-    for at, part in enumerate(parts):
-        known = _of_part(part, after=at > 0)
-        if known:
-            found.append(known)
-    return _weighed(found)
+def _phrases(text: str) -> Iterator[Mapping[str, float]]:
+    """What the parts of each phrase between commas weigh together."""
+    for phrase in _CHANGES.split(text):
+        parts = [part for part in (part.strip() for part in _BREAKS.split(phrase)) if part and not part.isdigit()]
+        found: list[Mapping[str, float]] = []
+        for at, part in enumerate(parts):
+            known = _of_part(part, after=at > 0)
+            if known:
+                found.append(known)
+        if len(found) > 1 and len(parts[-1]) > _CODE and _are_apart(found[0], found[-1]):
+            yield from found  # "London, Tokyo"
+        elif found:
+            yield _weighed(found)
+
+
+def _are_apart(first: Mapping[str, float], last: Mapping[str, float]) -> bool:
+    return max(first.values()) >= BIG and max(last.values()) < COUNTRY and first.keys().isdisjoint(last)
 
 
 def _of_part(part: str, *, after: bool) -> Mapping[str, float]:

@@ -89,3 +89,31 @@ def of_arabic(text: str) -> float | None:
     if "؀" <= word[0] <= "ۿ":
         return 1.5 if word.endswith("ة") else None
     return None
+
+
+_SCRIPT_ENDINGS = (
+    (re.compile(r"^[\u0370-\u03ff]+[ςΣ]$"), -_SURE),
+    (re.compile(r"^[\u0370-\u03ff]+[αάηήωώ]$"), _SURE / 2),
+    (re.compile(r"^[\u0400-\u04ff]+[аяіАЯ]$"), 2.0),
+    (re.compile(r"^[\u0400-\u04ff]+[^аеиоуыэюяіїєьАЕИОУЫЭЮЯІЇЄЬ]$"), -2.0),
+    (re.compile(r"^[\u0900-\u097f]+[\u093e\u0940]$"), 1.2),
+    (re.compile(r"^[\u0900-\u097f]+[^\u093e\u0940\u093f]$"), -0.8),
+)
+_SOUNDS = words("greek", "sounds")
+_GREEK = tuple(zip(_SOUNDS[::2], _SOUNDS[1::2], strict=True))
+
+
+def by_ending(name: str) -> float | None:
+    """The log odds from the ending of a first name in Greek, Cyrillic or Devanagari letters."""
+    word = name.partition(" ")[0].lower()
+    return next((value for ending, value in _SCRIPT_ENDINGS if ending.search(word)), None)
+
+
+def latin(name: str) -> str:
+    """The name in ASCII letters, as its bearers would write it where that is known."""
+    if any("\u0370" <= char <= "\u03ff" for char in name):
+        lower = name.lower()
+        for pair, sound in _GREEK:
+            lower = lower.replace(pair, sound)
+        name = lower
+    return anyascii(name)
