@@ -24,7 +24,7 @@ from entourage.networks.sandbox.tongues import creators
 HOST = "127.0.0.1"
 FAST = Pace()
 GENEROUS = Limits()
-WATCHABLE = Pace(rate=80_000, latency=0.2)
+WATCHABLE = Pace(rate=200_000, latency=0.1)
 """Slow enough to see files come in."""
 
 _BACKLOG = 128
