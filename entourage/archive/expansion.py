@@ -1,7 +1,8 @@
 """Expansion: from an address to the files behind it, planned as they are learned."""
 
+import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from entourage.archive import preferences, queue
@@ -20,20 +21,28 @@ from entourage.archive.store import downloads as store
 from entourage.archive.store import queue as queue_store
 from entourage.kernel import jobs
 from entourage.kernel.db import Database, Tx
+from entourage.kernel.errors import Invalid
+from entourage.networks.facts import Fact, checked
 from entourage.networks.model import About, Cursor, Found, Media
 
 BATCH = 50
+FACTS = 500
 FLUSH_SECONDS = 1.0
+
+Learn = Callable[[Tx, Sequence[Fact]], object]
+"""Keeps what was seen of people and posts; it runs in the transaction that plans the files seen with them."""
 
 
 class Listing:
     """What an expansion has found so far; batches of it are planned while the rest is still being learned."""
 
-    def __init__(self, item: Item, since: datetime | None, database: Database) -> None:
+    def __init__(self, item: Item, since: datetime | None, database: Database, learn: Learn | None = None) -> None:
         self._item = item
         self._since = since
         self._database = database
+        self._learn = learn
         self._batch: list[Media] = []
+        self._facts: list[Fact] = []
         self._flushed_at = time.monotonic()
         self._cursor: str | None = None
         self.seen = 0
@@ -53,9 +62,17 @@ class Listing:
             self._saw(found.last_post_at)
             await self.flush()
         else:
-            self._note(found)
-            if len(self._batch) >= BATCH or time.monotonic() - self._flushed_at > FLUSH_SECONDS:
+            if isinstance(found, Media):
+                self._note(found)
+            elif self._learn is not None:
+                self._heard(found)
+            full = len(self._batch) >= BATCH or len(self._facts) >= FACTS
+            if full or time.monotonic() - self._flushed_at > FLUSH_SECONDS:
                 await self.flush()
+
+    def _heard(self, fact: Fact) -> None:
+        with contextlib.suppress(Invalid):  # what cannot be true is no reason to bring no files
+            self._facts.append(checked(fact))
 
     def _note(self, media: Media) -> None:
         self._saw(media.posted_at)
@@ -71,10 +88,16 @@ class Listing:
     async def flush(self) -> None:
         """Plan what was found since the last time."""
         batch, self._batch = self._batch, []
+        facts, self._facts = self._facts, []
         cursor, self._cursor = self._cursor, None
         self._flushed_at = time.monotonic()
-        if batch or cursor:
-            await self._database.write(plan, self._item.id, batch, cursor, self._last_post_at)
+        if batch or cursor or facts:
+            await self._database.write(self._plan, batch, facts, cursor)
+
+    def _plan(self, tx: Tx, batch: Sequence[Media], facts: Sequence[Fact], cursor: str | None) -> None:
+        if facts and self._learn is not None:
+            self._learn(tx, facts)
+        plan(tx, self._item.id, batch, cursor, self._last_post_at)
 
 
 def begin(tx: Tx, item_id: int) -> Item | None:

@@ -39,8 +39,19 @@ ON_FAILED = {"expand": recording.expansion_failed, "fetch": recording.failed}
 class Archive:
     """Fetches what the queue asks for: the handlers of its jobs and what they need."""
 
-    def __init__(self, database: Database, bus: Bus, world: World, shelf: Shelf, secrets: Secrets) -> None:
+    def __init__(
+        self,
+        database: Database,
+        bus: Bus,
+        world: World,
+        shelf: Shelf,
+        secrets: Secrets,
+        *,
+        learn: expansion.Learn | None = None,
+    ) -> None:
+        """`learn` is handed what was seen of people and posts on the way to their files."""
         self.database = database
+        self._learn = learn
         self.world = world
         self.shelf = shelf
         self.secrets = secrets
@@ -65,7 +76,7 @@ class Archive:
         if item is None:
             return Done()
         target = await self.database.read(self._target_of, item)
-        listing = expansion.Listing(item, target.since, self.database)
+        listing = expansion.Listing(item, target.since, self.database, self._learn)
         reader = registry.READERS[item.platform]
         running.lane = f"platform/{item.platform}"
         async with contextlib.aclosing(reader.expand(target, self.world)) as found:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from entourage.accounts import connections
 from entourage.accounts.model import Actor, ConnectionState
 from entourage.insight import grammar, runs
+from entourage.insight.people import handle_of
 from entourage.insight.store import plans as store
 from entourage.insight.watching import EVERY_HOURS, MOST_HOURS, Collection, Depth, Plan, Wish, checked_depth, server_of
 from entourage.kernel import events, jobs, lanes
@@ -99,7 +100,7 @@ def _named(network: str, who: str) -> tuple[str, str | None]:
     handle = grammar.handle(network, who[1:])
     if handle is None:
         raise Invalid(Problem("who", f"cannot be a user name on {registry.PEOPLE[network].DISPLAY_NAME}"))
-    return who, handle
+    return f"@{handle}", handle_of(handle)
 
 
 def listing(tx: Tx, actor: Actor) -> Sequence[Plan]:

@@ -3,12 +3,14 @@
 import ipaddress
 import json
 import re
-from collections.abc import AsyncGenerator, Sequence
-from datetime import UTC
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import cast
 from urllib.parse import urlsplit
 
+from entourage.networks.facts import Fact, MediaFact
 from entourage.networks.model import About, Cursor, Found, Media, MediaKind, Net, Target
+from entourage.networks.seen import Seen
 from entourage.networks.threads import links, walk
 from entourage.networks.threads.page import File, Post, ThreadPage
 
@@ -73,35 +75,81 @@ async def expand(target: Target, net: Net) -> AsyncGenerator[Found]:
     page where that time lies. Raises Gone, Challenged and the errors of `net`.
     """
     page_before, newest = _place(target.after)
-    source = source_of(target.url)
     since = target.since.astimezone(UTC) if target.since is not None else None
-    seen_posts: set[int] = set()
-    seen_files: set[str] = set()
-    listed = 0
-    about = False
+    reading: _Reading | None = None
     async for page in walk.pages(target.url, walk.Start(page_before, newest, since), net):
-        if not about:
-            yield About(page.title, source)
-            about = True
+        if reading is None:
+            reading = _Reading(target, newest, since)
+            yield About(page.title, reading.source)
+        for one in reading.found(page):
+            yield one
+        if reading.full:
+            return
+        yield reading.cursor(page)
+
+
+class _Reading:
+    """One look at a thread: what was seen of it so far."""
+
+    def __init__(self, target: Target, newest: int | None, since: datetime | None) -> None:
+        self.source = source_of(target.url)
+        self.full = False
+        """Whether there are more files than are wanted."""
+        self._target = target
+        self._newest = newest
+        self._since = since
+        self._posts: set[int] = set()
+        self._files: set[str] = set()
+        self._listed = 0
+        self._facts = Seen(NAME)
+
+    def found(self, page: ThreadPage) -> Iterator[Media | Fact]:
+        """What is new on a page: what posts say, and their files."""
         for post in page.posts:
-            if post.id in seen_posts or (newest is not None and post.id <= newest):
+            if post.id in self._posts or (self._newest is not None and post.id <= self._newest):
                 continue
-            seen_posts.add(post.id)
-            if since is not None and post.posted_at is not None and post.posted_at < since:
+            self._posts.add(post.id)
+            yield from _facts(self._facts, post, page)
+            if self._since is not None and post.posted_at is not None and post.posted_at < self._since:
                 continue
-            for file in post.files:
-                if file.key in seen_files or not _wanted(file, target.content_type):
-                    continue
-                if target.limit is not None and listed >= target.limit:
-                    return
-                seen_files.add(file.key)
-                if file.preview:
-                    seen_files.add(links.identity(file.preview))
-                listed += 1
-                yield _media(file, post, page, source)
+            yield from self._media(post, page)
+            if self.full:
+                return
+
+    def _media(self, post: Post, page: ThreadPage) -> Iterator[Media]:
+        for file in post.files:
+            if file.key in self._files or not _wanted(file, self._target.content_type):
+                continue
+            if self._target.limit is not None and self._listed >= self._target.limit:
+                self.full = True
+                return
+            self._files.add(file.key)
+            if file.preview:
+                self._files.add(links.identity(file.preview))
+            self._listed += 1
+            yield _media(file, post, page, self.source)
+
+    def cursor(self, page: ThreadPage) -> Cursor:
+        """Where to go on after a page that was read to its end."""
         dates = [post.posted_at for post in page.posts if post.posted_at is not None]
-        value = json.dumps({"page": page.url, "post": max([newest or 0, *seen_posts])})
-        yield Cursor(value, max(dates, default=None))
+        value = json.dumps({"page": page.url, "post": max([self._newest or 0, *self._posts])})
+        return Cursor(value, max(dates, default=None))
+
+
+def _facts(seen: Seen, post: Post, page: ThreadPage) -> Iterator[Fact]:
+    """What a post says and who wrote it; names count on their forum only."""
+    host = links.host_of(page.url)
+    if not post.author:
+        return iter(())
+    return seen.post(
+        f"{host}/{post.id}",
+        author=f"{host}/{post.author}",
+        username=post.author,
+        url=post.url,
+        caption=post.text or None,
+        posted_at=post.posted_at,
+        media=[MediaFact(url=file.url, type=file.kind.value) for file in post.files],
+    )
 
 
 def _place(after: str | None) -> tuple[str | None, int | None]:

@@ -32,6 +32,7 @@ class File(msgspec.Struct):
     media_id: str = ""
     num: int = 0
     count: int = 0
+    owner_id: Any = None
     username: str | None = None
     fullname: str | None = None
     description: str | None = None

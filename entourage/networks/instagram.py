@@ -6,7 +6,7 @@ Films are the joined version that Instagram offers, at the size it offers it.
 """
 
 import re
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,8 +14,10 @@ from urllib.parse import urlsplit
 
 from entourage.kernel.errors import Gone
 from entourage.networks import gallery
+from entourage.networks.facts import Fact, MediaFact
 from entourage.networks.model import About, Cursor, Found, Media, MediaKind, Net, Target
 from entourage.networks.names import tidy
+from entourage.networks.seen import Seen
 
 NAME: str = "instagram"
 DISPLAY_NAME: str = "Instagram"
@@ -30,6 +32,7 @@ _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.]{0,28}[A-Za-z0-9_])?")
 _NOT_NAMES = frozenset({"p", "tv", "reel", "reels", "explore", "stories", "s", "share", "accounts", "direct", "about"})
 _SINGULAR = {"posts": "post", "stories": "story", "reels": "reel", "highlights": "highlight"}
 _NEWEST_FIRST = frozenset({"posts", "reels"})
+_NO_POSTS = frozenset({"stories", "highlights", "avatar"})
 
 
 def claims(url: str) -> bool:
@@ -73,16 +76,18 @@ async def expand(target: Target, net: Net, *, pause: float | None = None) -> Asy
     A `Cursor` comes only when the list was read to its end, or to where `since` or an earlier cursor ended it.
     """
     listing = _listing(target)
-    options: dict[str, object] = {"videos": "merged", "audio": False, "previews": False}
-    if pause is not None:
-        options["sleep-request"] = pause
+    pace = {} if pause is None else {"sleep-request": pause}
+    options: dict[str, object] = {"videos": "merged", "audio": False, "previews": False, **pace}
     yield About(f"{listing.source}: {listing.content_type or 'post'}", listing.source)
     newest = after = int(target.after) if target.after and target.after.isdecimal() else 0
     in_order = listing.content_type in _NEWEST_FIRST
     left = target.limit
     seen = False
+    album = _Album(shows_posts=listing.content_type not in _NO_POSTS)
     async with aclosing(gallery.files(listing.url, net, options, cookies=target.cookies)) as found:
         async for file in found:
+            for fact in album.take(file):
+                yield fact
             mark = _mark(file)
             known = after and mark <= after and listing.content_type in {*_NEWEST_FIRST, "stories"}
             if known or _older(file, target.since):
@@ -91,14 +96,58 @@ async def expand(target: Target, net: Net, *, pause: float | None = None) -> Asy
                     break
                 continue
             if left is not None and (left := left - 1) < 0:
-                return
+                break
             seen = True
             newest = max(newest, mark)
             yield _media(file, listing, target.profile)
+    for fact in album.rest():
+        yield fact
+    if left is not None and left < 0:
+        return
     if not seen:
         raise Gone("No files could be seen there: the profile may be private, or it has none of this kind.")
     if newest and listing.content_type in {*_NEWEST_FIRST, "stories"}:
         yield Cursor(str(newest))
+
+
+class _Album:
+    """Puts together what the files of one post, which come one after the other, tell of it."""
+
+    def __init__(self, *, shows_posts: bool) -> None:
+        self._shows_posts = shows_posts
+        self._seen = Seen(NAME)
+        self._files: list[gallery.File] = []
+
+    def take(self, file: gallery.File) -> Iterator[Fact]:
+        """One more file; tells of the post before, when this file begins another."""
+        if self._files and self._files[0].post_id != file.post_id:
+            yield from self.rest()
+        if self._shows_posts and file.post_id and file.type not in {"story", "highlight"}:
+            self._files.append(file)
+
+    def rest(self) -> Iterator[Fact]:
+        """Tells of the post whose files are all here, or will not come."""
+        files, self._files = self._files, []
+        first = next(iter(files), None)
+        author = None if first is None else str(first.owner_id or "") or (first.username and f"@{first.username}")
+        if first is None or not author:
+            return
+        yield from self._seen.post(
+            first.post_id,
+            author=author,
+            username=first.username,
+            name=first.fullname,
+            url=first.post_url,
+            caption=first.description or None,
+            posted_at=first.moment,
+            likes=first.likes or None,  # gallery-dl says 0 also where Instagram says nothing
+            media=[_shown(file) for file in files] if len(files) >= first.count else None,
+        )
+
+
+def _shown(file: gallery.File) -> MediaFact:
+    kind = "video" if file.video_url else "image"
+    return MediaFact(url=file.file_url, type=kind, width=file.width or None, height=file.height or None)
 
 
 def _listing(target: Target) -> _Listing:

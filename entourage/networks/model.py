@@ -1,10 +1,12 @@
-"""The facts that a network yields, and the abilities that a connector can have."""
+"""What a network yields, and the abilities that a connector can have."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
+
+from entourage.networks.facts import Fact, MediaFact
 
 
 class MediaKind(StrEnum):
@@ -51,6 +53,11 @@ class Media:
     height: int | None = None
     facts: Mapping[str, object] = field(default_factory=dict[str, object])
 
+    @property
+    def fact(self) -> MediaFact:
+        """The medium as part of what is known of its post."""
+        return MediaFact(url=self.url, type=self.kind.value, width=self.width, height=self.height)
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -89,7 +96,8 @@ class About:
     expected: int | None = None
 
 
-Found = Media | Cursor | About
+Found = Media | Cursor | About | Fact
+"""What an address yields, as it is learned: files, and what was seen of people and posts on the way to them."""
 
 
 class Page(Protocol):

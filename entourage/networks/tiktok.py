@@ -5,7 +5,7 @@ they cannot answer, and it ends the listing as Challenged.
 """
 
 import re
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,8 +14,10 @@ from urllib.parse import urlsplit
 
 from entourage.kernel.errors import Challenged, ChildFailed, EntourageError, Gone, Unreachable
 from entourage.networks import gallery, ytdlp
+from entourage.networks.facts import Fact
 from entourage.networks.model import About, Cursor, Found, Media, MediaKind, Net, Target, Way
 from entourage.networks.names import tidy
+from entourage.networks.seen import Seen
 
 NAME: str = "tiktok"
 DISPLAY_NAME: str = "TikTok"
@@ -86,23 +88,25 @@ async def expand(target: Target, net: Net) -> AsyncGenerator[Found]:
     single = (found := _PATH.match(urlsplit(target.url).path)) is not None and found["id"] is not None
     bounds = _Bounds(target.since, int(target.after) if target.after and target.after.isdecimal() else 0)
     newest, left, seen = bounds.after, target.limit, False
+    facts = Seen(NAME)
     async with aclosing(_entries(target, net)) as entries:
         async for entry in entries:
             seen = True
             post = int(entry.id) if entry.id.isdecimal() else 0
             moment = None if entry.timestamp is None else datetime.fromtimestamp(entry.timestamp, UTC)
             if not single and bounds.leaves_out(post, moment):
+                for fact in _facts(facts, entry, target):
+                    yield fact
                 if bounds.passed:
                     break
                 continue
-            try:
-                async for media in _files(entry, target, net):
-                    if left is not None and (left := left - 1) < 0:
+            async with aclosing(_told(entry, target, net, facts, single=single)) as told:
+                async for one in told:
+                    if isinstance(one, Media) and left is not None and (left := left - 1) < 0:
+                        for fact in _facts(facts, entry, target):
+                            yield fact
                         return
-                    yield media
-            except Gone:
-                if single:
-                    raise
+                    yield one
             newest = max(newest, post)
     if not seen:
         raise Gone("No videos or photos could be seen there: the profile may be private, or it has none.")
@@ -159,6 +163,23 @@ async def _why(url: str, net: Net) -> EntourageError:
     return Unreachable("TikTok answered without the profile; another try may succeed.")
 
 
+async def _told(
+    entry: ytdlp.Entry, target: Target, net: Net, seen: Seen, *, single: bool
+) -> AsyncGenerator[Media | Fact]:
+    """The files of one post, then what is known of it. One that is gone by now ends only a `single` look."""
+    files: list[Media] = []
+    try:
+        async for media in _files(entry, target, net):
+            files.append(media)
+            yield media
+    except Gone:
+        if single:
+            raise
+        files.clear()
+    for fact in _facts(seen, entry, target, files):
+        yield fact
+
+
 async def _files(entry: ytdlp.Entry, target: Target, net: Net) -> AsyncGenerator[Media]:
     """The files of one post."""
     is_photo_post = not entry.url and not entry.requested_formats
@@ -170,6 +191,25 @@ async def _files(entry: ytdlp.Entry, target: Target, net: Net) -> AsyncGenerator
                     yield _photo(file, entry, address)
     elif target.content_type != "photos":
         yield _video(entry, target)
+
+
+def _facts(seen: Seen, entry: ytdlp.Entry, target: Target, files: Sequence[Media] = ()) -> Iterator[Fact]:
+    """What a post and its maker are, as yt-dlp told it along with the way to its files."""
+    user = entry.uploader or source_of(entry.webpage_url or target.url)
+    if not entry.uploader_id and user == NAME:
+        return iter(())
+    return seen.post(
+        entry.id,
+        author=str(entry.uploader_id) if entry.uploader_id else f"@{user}",
+        username=user,
+        name=None if entry.channel is None else str(entry.channel),
+        url=entry.webpage_url,
+        caption=entry.description or None,
+        posted_at=None if entry.timestamp is None else datetime.fromtimestamp(entry.timestamp, UTC),
+        likes=entry.like_count,
+        comments=entry.comment_count,
+        media=[file.fact for file in files] if files else None,
+    )
 
 
 def _video(entry: ytdlp.Entry, target: Target) -> Media:

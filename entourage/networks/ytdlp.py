@@ -3,6 +3,7 @@
 import re
 import ssl
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -65,6 +66,8 @@ class Entry(Format):
     title: str | None = None
     description: str | None = None
     uploader: str | None = None
+    uploader_id: Any = None
+    channel: Any = None
     timestamp: float | None = None
     duration: float | None = None
     is_live: bool | None = None

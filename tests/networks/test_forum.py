@@ -12,6 +12,7 @@ import pytest
 from entourage.kernel.answers import error_of_status
 from entourage.kernel.errors import Challenged, EntourageError, Gone
 from entourage.networks import forum
+from entourage.networks.facts import MediaFact, PostFact, ProfileFact
 from entourage.networks.model import About, Cursor, Found, Media, Target
 from entourage.networks.registry import reader_for
 
@@ -131,6 +132,27 @@ def names(found: Sequence[Found]) -> list[int]:
 
 def last_cursor(found: Sequence[Found]) -> str:
     return [one.value for one in found if isinstance(one, Cursor)][-1]
+
+
+def test_what_posts_say_and_who_wrote_them_is_known_each_once() -> None:
+    found = expand(Board(range(1, 13)), Target(THREAD))
+    people = [one for one in found if isinstance(one, ProfileFact)]
+    assert [(one.id, one.username) for one in people] == [("boats.example.com/Ada", "Ada")]
+    told = [one for one in found if isinstance(one, PostFact)]
+    assert [one.id for one in told] == [f"boats.example.com/{number}" for number in range(1, 13)]
+    assert (told[4].author, told[4].posted_at) == ("boats.example.com/Ada", START + timedelta(hours=5))
+    assert told[4].url == f"{THREAD}post-5"
+    assert told[4].media == (MediaFact(url="https://pics.example.org/5.jpg", type="image"),)
+
+
+def test_a_post_without_files_is_told_and_what_it_quotes_is_not_its_own() -> None:
+    html = """<html id="XF"><h1 class="p-title-value">Piers</h1>
+      <article class="message" data-author="Bo" data-content="post-7"><div class="message-body">
+      <blockquote class="bbCodeBlock--quote">Ada said: <b>never</b></blockquote>
+      <p>I   disagree,<br>my friend.</p><script>let x = 1</script><div>Come &amp; see #piers</div></div>
+      <div class="message-signature">Sent from a boat</div></article></html>"""
+    (post,) = [one for one in expand(Single(html), Target(THREAD)) if isinstance(one, PostFact)]
+    assert (post.author, post.caption) == ("boats.example.com/Bo", "I disagree,\nmy friend.\nCome & see #piers")
 
 
 def test_every_page_is_read_once_and_each_ends_with_a_cursor() -> None:

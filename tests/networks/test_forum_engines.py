@@ -73,6 +73,11 @@ def test_a_xenforo_2_post_gives_its_own_pictures_films_and_attachments_once_and_
     ]
 
 
+def test_a_post_tells_its_authors_own_words() -> None:
+    read = page("xenforo2", "https://boats.example.com/threads/harbour-walk.123/")
+    assert [post.text for post in read.posts] == ["Hello\ntide", "again, and mine:"]
+
+
 def test_a_xenforo_1_page_is_read_with_its_base_address_and_sprites_left_out() -> None:
     read = page("xenforo1", "http://old.example.net/community/threads/bridges.55/page-2")
     assert (read.title, read.thread_id, read.position, read.pages, read.next) == ("Bridges", "55", 2, 2, None)

@@ -15,6 +15,7 @@ from entourage.kernel.egress import Gate
 from entourage.kernel.errors import Gone
 from entourage.kernel.transfer import Client
 from entourage.networks import forum
+from entourage.networks.facts import PostFact
 from entourage.networks.model import About, Cursor, Media, MediaKind, Net, Target
 
 POSTS = 46
@@ -70,6 +71,20 @@ def listing(target: Target) -> tuple[list[Media], list[Cursor], list[About]]:
             [one for one in found if isinstance(one, Cursor)],
             [one for one in found if isinstance(one, About)],
         )
+
+    return asyncio.run(collect())
+
+
+def told(url: str) -> list[tuple[str, object]]:
+    """The author and the words of each post of a thread."""
+
+    async def collect() -> list[tuple[str, object]]:
+        net = Client(Gate((ip_network("127.0.0.0/8"),)))
+        try:
+            found = [one async for one in forum.expand(Target(url), cast("Net", net))]
+        finally:
+            await net.close()
+        return [(one.author, one.caption) for one in found if isinstance(one, PostFact)]
 
     return asyncio.run(collect())
 
@@ -133,6 +148,13 @@ def test_a_misago_thread_is_read_whole_and_a_second_run_lists_only_what_was_adde
     assert [one.key for one in after_deletion] == [f"{host(pictures)}/p/42.jpg"]
 
 
+def test_what_people_wrote_in_a_misago_thread_is_known_without_what_they_quote(real_misago: Misago) -> None:
+    thread = real_misago.start_thread("Words", "First words, *with* stress, on #sea.")
+    _ = real_misago.reply(thread, '[quote="someone"]Old words.[/quote]\n\nMy own words.')
+    author = f"{host(real_misago.url)}/admin"
+    assert told(thread.url) == [(author, "First words, with stress, on #sea."), (author, "My own words.")]
+
+
 def test_a_misago_address_of_a_later_page_means_the_whole_thread_and_limits_are_kept(
     real_misago: Misago, pictures: str
 ) -> None:
@@ -185,6 +207,13 @@ def test_a_flaskbb_topic_is_read_whole_and_a_second_run_lists_only_what_was_adde
         real_flaskbb.reply(topic, f"![n]({pictures}/p/{n}.jpg)")
     grown, _, _ = listing(Target(topic.url, after=cursors[-1].value))
     assert [one.key for one in grown] == [f"{host(pictures)}/p/{n}.jpg" for n in range(60, 67)]
+
+
+def test_what_people_wrote_in_a_flaskbb_topic_is_known_without_what_they_quote(real_flaskbb: FlaskBB) -> None:
+    topic = real_flaskbb.start_topic("Words", "First words, *with* stress, on sea.")
+    real_flaskbb.reply(topic, "> Old words.\n\nMy own words.")
+    author = f"{host(real_flaskbb.url)}/admin"
+    assert told(topic.url) == [(author, "First words, with stress, on sea."), (author, "My own words.")]
 
 
 def test_a_missing_flaskbb_topic_is_gone(real_flaskbb: FlaskBB) -> None:

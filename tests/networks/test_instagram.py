@@ -13,9 +13,11 @@ from emulators.instagram import Instagram, Post, User, shortcode
 from emulators.media import clip, picture
 from emulators.mitm import Mitm
 from emulators.net import LoopNet
+from msgspec import UNSET
 
 from entourage.kernel.errors import Challenged, EntourageError, Gone, Refused, Throttled, Unreachable
 from entourage.networks import instagram
+from entourage.networks.facts import PostFact, ProfileFact
 from entourage.networks.model import About, Cursor, Found, Media, MediaKind, Target, Way
 
 FIRST = 3_100_000_000_000_000_000
@@ -63,14 +65,17 @@ def net(mitm: Mitm, tmp_path: Path) -> LoopNet:
 
 @pytest.fixture
 def expand(net: LoopNet) -> Expand:
-    """Everything that the connector finds, without gallery-dl's own pauses."""
+    """Everything that the connector finds, without gallery-dl's own pauses.
 
-    async def listed(target: Target) -> Sequence[Found]:
-        async with contextlib.aclosing(instagram.expand(target, net, pause=0)) as found:
+    Where a list must end early `pause` is how long gallery-dl thinks before it asks on, so that it is stopped by then.
+    """
+
+    async def listed(target: Target, pause: float) -> Sequence[Found]:
+        async with contextlib.aclosing(instagram.expand(target, net, pause=pause)) as found:
             return [one async for one in found]
 
-    def run(url: str, **wishes: object) -> Sequence[Found]:
-        return asyncio.run(listed(replace(Target(url), **wishes)))
+    def run(url: str, *, pause: float = 0, **wishes: object) -> Sequence[Found]:
+        return asyncio.run(listed(replace(Target(url), **wishes), pause))
 
     return run
 
@@ -149,14 +154,47 @@ def test_a_medium_says_all_that_is_known(expand: Expand, net: LoopNet) -> None:
     assert album[1].filename.endswith(".mp4")
 
 
+def test_posts_and_their_maker_are_known_from_what_is_fetched_anyway(expand: Expand, world: Instagram) -> None:
+    found = expand(PROFILE)
+    assert len(world.site.asked("graphql/query")) == 2  # as without facts
+    people = [one for one in found if isinstance(one, ProfileFact)]
+    assert [(one.id, one.username, one.name, one.followers) for one in people] == [
+        ("1003", "nat_geo", "Nat_Geo", UNSET)
+    ]
+    told = {one.id: one for one in found if isinstance(one, PostFact)}
+    assert set(told) == {str(FIRST + n * 1000) for n in range(15)}
+    album = told[str(FIRST + 4000)]
+    assert (album.author, album.caption) == ("1003", "No. 4 #cats")
+    assert album.url == f"https://www.instagram.com/p/{shortcode(FIRST + 4000)}/"
+    assert album.posted_at == datetime.fromtimestamp(START + 4 * HOUR, UTC)
+    assert (album.likes, album.comments) == ((FIRST + 4000) % 100 or UNSET, UNSET)
+    assert isinstance(album.media, tuple)
+    assert [one.type for one in album.media] == ["image", "video", "image"]
+    assert (album.media[0].width, album.media[0].height) == (1080, 1350)
+    assert album.media[0].url == next(one.url for one in media_of(found) if one.post_key == album.id)
+
+
+def test_a_post_of_which_only_a_part_was_wanted_keeps_what_is_known_of_its_pictures(expand: Expand) -> None:
+    found = expand(f"https://www.instagram.com/p/{shortcode(FIRST + 4000)}/", limit=1)
+    (told,) = [one for one in found if isinstance(one, PostFact)]
+    assert (told.id, told.media) == (str(FIRST + 4000), UNSET)
+
+
+def test_a_picture_of_a_profile_and_what_is_shown_for_a_day_are_no_posts(expand: Expand) -> None:
+    for content_type in ("avatar", "stories", "highlights"):
+        found = expand(PROFILE, content_type=content_type, cookies=SIGNED_IN)
+        assert media_of(found)
+        assert not [one for one in found if isinstance(one, PostFact)]
+
+
 def test_a_second_run_lists_only_what_is_newer(expand: Expand, world: Instagram) -> None:
     cursor = cursor_of(expand(PROFILE))
-    again = expand(PROFILE, after=cursor)
+    again = expand(PROFILE, after=cursor, pause=1)
     assert media_of(again) == []
     assert cursor_of(again) == cursor
     world.users["nat_geo"].posts.append(post(20))
     world.site.log.clear()
-    news = expand(PROFILE, after=cursor)
+    news = expand(PROFILE, after=cursor, pause=1)
     assert [m.key for m in media_of(news)] == [str(FIRST + 20_000)]
     assert cursor_of(news) == str(FIRST + 20_000)
     assert len(world.site.asked("graphql/query")) == 1
@@ -170,7 +208,7 @@ def test_a_limit_ends_the_list_and_promises_nothing_about_the_rest(expand: Expan
 
 
 def test_since_leaves_out_what_is_older_pinned_or_not(expand: Expand, world: Instagram) -> None:
-    found = expand(PROFILE, since=datetime.fromtimestamp(START + 13 * HOUR, UTC))
+    found = expand(PROFILE, since=datetime.fromtimestamp(START + 13 * HOUR, UTC), pause=1)
     assert {m.post_key for m in media_of(found)} == {str(FIRST + 13_000), str(FIRST + 14_000)}
     assert cursor_of(found) == str(FIRST + 14_000)
     assert len(world.site.asked("graphql/query")) == 1

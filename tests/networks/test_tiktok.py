@@ -14,9 +14,11 @@ from emulators.mitm import Mitm
 from emulators.net import LoopNet
 from emulators.site import Reply
 from emulators.tiktok import Post, TikTok, User
+from msgspec import UNSET
 
 from entourage.kernel.errors import Challenged, ChildFailed, EntourageError, Gone, Refused, Throttled, Unreachable
 from entourage.networks import tiktok
+from entourage.networks.facts import PostFact, ProfileFact
 from entourage.networks.model import About, Cursor, Found, Media, MediaKind, Target, Way
 
 FIRST = 7_400_000_000_000_000_000
@@ -146,6 +148,29 @@ def test_a_video_comes_with_all_that_its_file_server_wants(expand: Expand, net: 
     assert asyncio.run(net.read(medium.url, headers=medium.headers)).body == clip(tmp_path).read_bytes()
     with pytest.raises(Gone):
         asyncio.run(net.read(medium.url))
+
+
+def test_posts_and_their_maker_are_known_from_what_is_fetched_anyway(expand: Expand, world: TikTok) -> None:
+    found = expand(PROFILE)
+    (alice,) = [one for one in found if isinstance(one, ProfileFact)]
+    assert (alice.id, alice.username, alice.name) == (world.users["alice"].id, "alice", "Alice")
+    told = {one.id: one for one in found if isinstance(one, PostFact)}
+    assert set(told) == {str(FIRST + n) for n in range(18)}
+    film, photos = told[str(FIRST + 1)], told[str(FIRST + 3)]
+    assert (film.author, film.caption, film.likes, film.comments) == (alice.id, "No. 1 #cats", 10, 2)
+    assert (film.url, film.posted_at) == (f"{PROFILE}/video/{FIRST + 1}", datetime.fromtimestamp(START + HOUR, UTC))
+    assert isinstance(film.media, tuple)
+    assert [(one.type, one.width, one.height) for one in film.media] == [("video", 1080, 1920)]
+    assert isinstance(photos.media, tuple)
+    assert [(one.type, one.width, one.height) for one in photos.media] == [("image", 720, 960)] * 2
+
+
+def test_what_is_known_already_is_told_again_without_its_files(expand: Expand) -> None:
+    found = expand(PROFILE, after=str(FIRST + 17))
+    assert media_of(found) == []
+    told = [one for one in found if isinstance(one, PostFact)]
+    assert told[0].id == str(FIRST + 17)
+    assert (told[0].likes, told[0].media) == (10, UNSET)
 
 
 def test_a_smaller_video_can_be_asked_for(expand: Expand) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from entourage.networks.facts import LONGEST_TEXT
 from entourage.networks.model import MediaKind
 from entourage.networks.threads import links
 from entourage.networks.threads.markup import Node, attr, words
@@ -37,6 +38,9 @@ _NOISE_PATH = re.compile(
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _PIXEL = frozenset(("0", "1", "2", "0px", "1px", "2px"))
 _UNNAMED = "attachment-"
+_SPACES = re.compile(r"\s+")
+_SILENT = frozenset(["script", "style", "template", "noscript", "svg", "video", "audio", "iframe", "button", "form"])
+_BLOCKS = frozenset(["p", "br", "div", "li", "ul", "ol", "tr", "table", "h1", "h2", "h3", "h4", "h5", "h6", "pre"])
 _NAMED = re.compile(r"[^/\\<>:\"|?*\n\r\t]{1,180}\.[A-Za-z0-9]{2,5}")
 _LABEL = re.compile(r"^.*\bName:")  # vBulletin: "Click image … Name: boat.jpg"
 _DENSITY = re.compile(r"([\d.]+)([wx])")
@@ -68,6 +72,32 @@ def files(bodies: Iterable[Node], base: str, rules: Rules) -> tuple[File, ...]:
             found[file.key] = _better(found[file.key], file) if file.key in found else file
     shown_small = {links.identity(file.preview) for file in found.values() if file.preview}
     return tuple(file for file in found.values() if file.key not in shown_small or file.preview)
+
+
+def text(bodies: Iterable[Node], rules: Rules) -> str:
+    """What these parts of a post say in the author's own words, a line for each paragraph; at most LONGEST_TEXT."""
+    pieces: list[str] = []
+    for body in bodies:
+        dropped = {node.mem_id for selector in rules.drop for node in body.css(selector)} - {body.mem_id}
+        pieces += _said(body, dropped)
+        pieces.append("\n")
+    lines = (_SPACES.sub(" ", line).strip() for line in "".join(pieces).splitlines())
+    return "\n".join(line for line in lines if line)[:LONGEST_TEXT]
+
+
+def _said(body: Node, dropped: set[int]) -> Iterator[str]:
+    """The pieces of text within a node, in order, with a line's end after what is a block of its own."""
+    waiting: list[Node | str] = [body]
+    while waiting:
+        here = waiting.pop()
+        if isinstance(here, str):
+            yield here
+        elif here.is_text_node:
+            yield (here.text_content or "").replace("\n", " ")
+        elif here.mem_id not in dropped and here.tag not in _SILENT:
+            if here.tag in _BLOCKS:
+                waiting.append("\n")
+            waiting += reversed(list(here.iter(include_text=True)))
 
 
 def _better(known: File, again: File) -> File:

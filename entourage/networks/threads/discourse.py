@@ -99,6 +99,7 @@ def _post(told: Mapping[str, object], start: str) -> Post:
         posted_at=dates.from_iso(str(told.get("created_at") or "")),
         files=body.files([cooked], f"{start}/", _RULES) if cooked is not None else (),
         number=number or None,
+        text=body.text([cooked], _RULES) if cooked is not None else "",
     )
 
 

@@ -82,4 +82,5 @@ def _post(frame: Node, base: str, posted_at: datetime | None) -> Post | None:
         posted_at=posted_at,
         files=body.files([content], base, _RULES),
         number=number(words(first(frame, ".post-meta strong"))),
+        text=body.text([content], _RULES),
     )

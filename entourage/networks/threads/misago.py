@@ -74,4 +74,5 @@ def _post(node: Node, base: str, start: str, now: datetime | None) -> Post | Non
         author=words(first(node, "[itemprop='author']")) or None,
         posted_at=dates.from_iso(attr(stamp, "datetime")) or dates.from_words(words(stamp), now=now),
         files=body.files(node.css(".post-body, .post-attachments"), base, _RULES),
+        text=body.text(node.css(".post-body"), _RULES),
     )

@@ -34,6 +34,8 @@ class Post:
     posted_at: datetime | None
     files: tuple[File, ...]
     number: int | None = None
+    text: str = ""
+    """What its author wrote, without what is quoted from others."""
 
 
 @dataclass(frozen=True, slots=True)

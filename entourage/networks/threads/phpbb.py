@@ -104,6 +104,7 @@ def _post(node: Node, base: str, now: datetime | None, *, day_first: bool) -> Po
         posted_at=dates.from_iso(attr(stamp, "datetime"))
         or dates.from_words(_after_name(words(byline)), day_first=day_first, now=now),
         files=body.files(node.css(".content, .attachbox"), base, _RULES),
+        text=body.text(node.css(".content"), _RULES),
     )
 
 

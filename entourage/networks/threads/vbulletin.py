@@ -159,4 +159,5 @@ def _post(message: Node, base: str, posted_at: datetime | None) -> Post | None:
         posted_at=posted_at,
         files=body.files(parts, base, _RULES),
         number=number(words(counter)),
+        text=body.text([message], _RULES),
     )

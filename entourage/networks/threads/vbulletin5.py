@@ -102,4 +102,5 @@ def _post(node: Node, base: str, start: str, now: datetime | None) -> Post | Non
         posted_at=dates.from_iso(attr(stamp, "datetime")) or dates.from_words(words(stamp), now=now),
         files=body.files(node.css(".js-post__content-text, .b-post__attachments, .b-post-attachments"), base, _RULES),
         number=number(words(first(node, ".b-post__count"))),
+        text=body.text(node.css(".js-post__content-text"), _RULES),
     )

@@ -93,6 +93,7 @@ def _post(node: Node, base: str, start: str, now: datetime | None) -> Post | Non
         for part in node.css(selector)
         if "signature" not in attr(part, "class")
     ]
+    written = [part for part in node.css(".message-body, .messageText") if "signature" not in attr(part, "class")]
     label = first(
         node, ".message-attribution-opposite li:last-child a", "a.postNumber", ".message-attribution-opposite a"
     )
@@ -103,6 +104,7 @@ def _post(node: Node, base: str, start: str, now: datetime | None) -> Post | Non
         posted_at=_when(node, now),
         files=body.files(bodies, base, _RULES),
         number=number(words(label)),
+        text=body.text(written, _RULES),
     )
 
 
