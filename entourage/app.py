@@ -22,7 +22,7 @@ from entourage.archive import budgets, housekeeping, preferences
 from entourage.archive.files import Shelf
 from entourage.archive.jobs import ON_FAILED as ARCHIVE_FAILED
 from entourage.archive.jobs import Archive
-from entourage.insight import importing, plans
+from entourage.insight import importing, plans, recording
 from entourage.insight.importing import ON_FAILED as IMPORT_FAILED
 from entourage.insight.importing import Importer
 from entourage.insight.jobs import ON_FAILED as COLLECT_FAILED
@@ -88,7 +88,7 @@ async def opened(
         world = await stack.enter_async_context(World(gate, settings.data / "scratch"))
         bus = await stack.enter_async_context(Bus(database, relay=relay))
         shelf = Shelf(settings.data)
-        archive = Archive(database, bus, world, shelf, secrets)
+        archive = Archive(database, bus, world, shelf, secrets, learn=recording.learn)
         stack.push_async_callback(archive.close)
         await database.write(_prepare)
         keys = Keys.of(secrets, settings.access_seconds)
@@ -123,6 +123,7 @@ class Front:
         self._work = work
         self._ready = ready
         self._doors: ASGIApp | None = None
+        self._influencer: ASGIApp | None = None
         self._pages: ASGIApp | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -130,7 +131,11 @@ class Front:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
             return
-        app = self._doors if scope["path"].startswith(("/api/", "/ws/", "/docs")) else self._pages
+        path: str = scope["path"]
+        if path.startswith("/v1") and path[3:4] in {"", "/"}:
+            app = self._influencer
+        else:
+            app = self._doors if path.startswith(("/api/", "/ws/", "/docs")) else self._pages
         if app is None:
             raise RuntimeError("the server is not open")
         await app(scope, receive, send)
@@ -161,6 +166,8 @@ class Front:
 
     async def _open_doors(self, parts: Parts) -> None:
         from entourage.doors import door  # noqa: PLC0415 - `entourage work` needs no doors
+        from entourage.doors.influencer import routes as influencer  # noqa: PLC0415
+        from entourage.doors.limits import Limiter  # noqa: PLC0415
         from entourage.doors.media import routes  # noqa: PLC0415
         from entourage.web import pages  # noqa: PLC0415
 
@@ -174,7 +181,9 @@ class Front:
             shelf=parts.shelf,
             logs=parts.logs,
         )
-        self._doors = routes.build(house)
+        turnstile = door.Turnstile(parts.settings, Limiter())
+        self._doors = routes.build(house, turnstile)
+        self._influencer = influencer.build(house, turnstile)
         code = None
         if not await parts.database.read(users.exist):
             code = random.token_hex(4)
