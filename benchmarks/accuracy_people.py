@@ -98,10 +98,10 @@ def _listed(locale: str, form: str) -> Sequence[Athlete]:
     source = datasets.wheel(*LISTS, f"faker/providers/person/{locale}/__init__.py").decode()
     found: dict[bool, set[str]] = {True: set(), False: set()}
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            list_name = node.targets[0].id
-            if list_name.startswith("first_name") and "male" in list_name:
-                found["female" in list_name].update(_texts(node.value))
+        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+        value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
+        if isinstance(target, ast.Name) and value and target.id.startswith("first_name") and "male" in target.id:
+            found["female" in target.id].update(_texts(value))
     women, men = found[True], found[False]
     return [Athlete(form.format(name), locale, Gender.FEMALE) for name in sorted(women - men)] + [
         Athlete(form.format(name), locale, Gender.MALE) for name in sorted(men - women)

@@ -20,6 +20,10 @@ _JAPANESE = re.compile(
     r"naka|tsuka|numa|sugi|matsu|shimizu|nabe|^sato|^saito|^suzuki|^kato|^endo|^goto|^kondo|^kudo|^ueda|^ikeda|^maeda|"
     r"^okada|^yoshida|^yamada|^fukuda|^sasaki|^kimura|^ogawa|^matsuda|^harada|^takeda|^aoki|^fujii|^murata|^nomura)$"
 )
+_LONGEST = 10
+"""Letters of the longest ending, and the one before it."""
+_LAST_OF_WOMEN = frozenset("arednu")
+_LAST_OF_MEN = frozenset("vfhyijse")
 _FAMILY = re.compile(f"{_MEN.pattern}|{_WOMEN.pattern}|{_SLAVIC.pattern}|{_JAPANESE.pattern}")
 _PARTICLES_MEN = frozenset(words_of("particles", "men"))
 _PARTICLES_WOMEN = frozenset(words_of("particles", "women"))
@@ -48,11 +52,12 @@ def odds(words: Sequence[str]) -> float | None:
 
 
 def _of_ending(word: str) -> float:
-    if _WOMEN.search(word):
+    end = word[-_LONGEST:]
+    if end[-1] in _LAST_OF_WOMEN and _WOMEN.search(end):
         return _SURE
-    return -_SURE / 2 if _MEN.search(word) else 0.0
+    return -_SURE / 2 if end[-1] in _LAST_OF_MEN and _MEN.search(end) else 0.0
 
 
 def family(word: str) -> bool:
     """Whether a word has the ending of a family name, so that a name given may stand behind it."""
-    return len(word) >= _SHORTEST - 1 and _FAMILY.search(word) is not None
+    return len(word) >= _SHORTEST - 1 and _FAMILY.search(word[-_LONGEST:]) is not None

@@ -26,6 +26,8 @@ _EVEN = 0.05
 """Log odds nearer to even than this are no answer: 21 women to 20 men."""
 _CLEAR = 2.2
 """Log odds from which an answer is likely and no mere hint: nine to one."""
+_GUESS = 1.5
+"""As much as a name can say whose vowels are not written: four in five are right."""
 _COMMON = 2_000
 _ONE_SIDED = 2.4
 _KNOWN = 30
@@ -91,6 +93,8 @@ def odds(person: str) -> float | None:
     if native is not None:
         return native
     value = _latin(written.latin(person).lower())
+    if value is not None and written.has_no_vowels(person):
+        return max(-_GUESS, min(_GUESS, value))
     ending = written.by_ending(person)
     if ending is None:
         return value

@@ -44,11 +44,11 @@ _CHANGES = re.compile(
 )
 _PICTURES = re.compile("[\U0001f000-\U0001faff\u2190-\u21ff\u2300-\u2bff\ufe0f\u200d]+")
 _BREAKS = re.compile(r"[,،、\uff0c():\[\]]+|(?<=[^.\s][^.\s])(?<!\bst)(?<!\bft)(?<!\bmt)\.\s+", re.IGNORECASE)
-_HERE = re.compile(
-    r"(?:\U0001f4cd|\U0001f4cc|\U0001f3e0|\b(?:based in|based:|living in|live in|lives in|located in|location:|"
-    r"vivo en|moro em|wohne in|j'habite à|vis à|abito a)\b)[\s\ufe0f:]*(?P<place>[^|\n•·📍!;]{2,40})",
-    re.IGNORECASE,
-)
+_HERE_WORDS = (
+    "\U0001f4cd", "\U0001f4cc", "\U0001f3e0", "based in", "based:", "living in", "live in", "lives in", "located in",
+    "location:", "vivo en", "moro em", "wohne in", "j'habite à", "vis à", "abito a",
+)  # fmt: skip
+_HERE = re.compile(rf"(?:{'|'.join(_HERE_WORDS)})[\s\ufe0f:]*(?P<place>[^|\n•·📍!;]{{2,40}})", re.IGNORECASE)
 
 
 def country(location: str | None, biography: str | None = None, name: str | None = None) -> tuple[str | None, str]:
@@ -65,9 +65,11 @@ def country(location: str | None, biography: str | None = None, name: str | None
         if flagged:
             return (next(iter(flagged)), "flag") if len(flagged) == 1 else (None, "")
     if biography:
-        here = _HERE.search(biography)
-        if here and (found := stated(here["place"].strip())):
-            return found, "place"
+        lower = biography.lower()
+        if any(word in lower for word in _HERE_WORDS):
+            here = _HERE.search(biography)
+            if here and (found := stated(here["place"].strip())):
+                return found, "place"
         spoken = languages.country(biography)
         if spoken:
             return spoken, "language"

@@ -9,16 +9,16 @@ _OF = {
     **dict.fromkeys(words("pronouns", "women"), Gender.FEMALE),
     **dict.fromkeys(words("pronouns", "men"), Gender.MALE),
 }
+_FIRST = frozenset((*_OF, *words("pronouns", "others")))
+_SECOND = frozenset(words("pronouns", "second"))
 _MARKS = frozenset("/|•·,\\")
-_PRONOUNS = re.compile(
-    rf"(?<![\w/])({'|'.join((*_OF, *words('pronouns', 'others')))})\s?[/|•·\\,]\s?"
-    rf"({'|'.join(words('pronouns', 'second'))})(?![\w])",
-    re.IGNORECASE,
-)
+_PAIR = re.compile(r"(?<![\w/])(\w{2,5})(?=\s?[/|•·,\\]\s?(\w{2,6})(?!\w))")
 _TITLES = {
     **dict.fromkeys(words("titles", "women"), Gender.FEMALE),
     **dict.fromkeys(words("titles", "men"), Gender.MALE),
 }
+_ROLES = frozenset((*words("roles", "women"), *words("roles", "men")))
+_WORD = re.compile(r"\w+")
 _BEFORE = (
     "proud|a|an|i'm|i am|im|happy|full[- ]time|dog|cat|boy|girl|working|single|busy|devoted|loving|soy|sou|je suis|"
     "ich bin|sono|und|and|et|y|e"
@@ -39,9 +39,10 @@ def of(biography: str | None, name: str | None) -> Gender | None:
     """
     for text in (biography, name):
         if text and not _MARKS.isdisjoint(text):
-            found = _PRONOUNS.search(text)
-            if found:
-                return _OF.get(found[1].lower(), Gender.UNKNOWN)
+            for first, second in _PAIR.findall(text):
+                pronoun = first.lower()
+                if pronoun in _FIRST and second.lower() in _SECOND:
+                    return _OF.get(pronoun, Gender.UNKNOWN)
     return None
 
 
@@ -53,6 +54,8 @@ def title(person: str) -> Gender | None:
 
 def role(biography: str) -> Gender | None:
     """What somebody says to be to others ("proud mother of two", "husband, father"); None if nothing or both."""
+    if _ROLES.isdisjoint(_WORD.findall(biography.lower())):
+        return None
     women = men = False
     for found in _ROLE.finditer(biography):
         women = women or found["woman"] is not None

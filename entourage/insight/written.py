@@ -77,6 +77,8 @@ def of_kana(joined: str, known: Callable[[str], tuple[float, float] | None]) -> 
 _ARABIC_WOMEN = frozenset(words("arabic", "women"))
 _ARABIC_MEN = frozenset(words("arabic", "men"))
 _SURE = 4.0
+_MARKS = re.compile("[\u064b-\u0652\u0640]")
+"""Signs of vowels and doubling, which most leave out."""
 
 
 def of_arabic(text: str) -> float | None:
@@ -86,9 +88,16 @@ def of_arabic(text: str) -> float | None:
         return _SURE
     if word in _ARABIC_MEN:
         return -_SURE
-    if "؀" <= word[0] <= "ۿ":
-        return 1.5 if word.endswith("ة") else None
+    if word.startswith("عبد") or "الدين" in text:
+        return -_SURE
+    if "؀" <= word[0] <= "ۿ" and word.endswith(("ة", "اء", "ى", "ية")):
+        return 1.5
     return None
+
+
+def has_no_vowels(text: str) -> bool:
+    """Whether a text begins in Arabic or Hebrew letters, which cannot be read as Latin ones."""
+    return "\u0590" <= text[0] <= "\u07ff"
 
 
 _SCRIPT_ENDINGS = (
