@@ -1,5 +1,6 @@
 """The command line from outside: every command in a process of its own, its words and its exit codes."""
 
+import contextlib
 import io
 import os
 import pty
@@ -17,6 +18,7 @@ from pathlib import Path
 import httpx
 import pytest
 from faults import content
+from insight.exports import NEW, archive, lines, profile
 from PIL import Image
 from servers.entourage_server import PROGRAM, Ran, entourage, environment, serving, started
 from servers.pages_server import Pages
@@ -82,6 +84,8 @@ def test_the_script_and_the_module_are_the_same_program() -> None:
         ("get", "http://example.org/", "--days-back", "soon"),
         ("get", "http://example.org/", "--platform", "myspace"),
         ("get", "http://example.org/", "--profile", "huge"),
+        ("import",),
+        ("import", "facts.jsonl", "--slots", "3"),
         ("user",),
         ("user", "add"),
         ("user", "add", "ann", "--role", "queen", "--password-stdin"),
@@ -100,7 +104,7 @@ def test_what_is_misused_is_said_in_one_line_and_nothing_is_made(data: Path, wor
 
 
 @pytest.mark.parametrize(
-    "command", ["serve", "work", "get", "user add", "user list", "migrate", "verify", "doctor", "demo"]
+    "command", ["serve", "work", "get", "import", "user add", "user list", "migrate", "verify", "doctor", "demo"]
 )
 def test_every_command_explains_itself_and_takes_a_data_folder(command: str) -> None:
     ended = entourage(*command.split(), "--help")
@@ -249,6 +253,61 @@ def test_a_progress_bar_is_shown_on_a_terminal_only(data: Path, pages: Pages) ->
     assert "━" in shown
     assert "2/2" in shown
     assert "Harbour: 2 new files" in shown
+
+
+def test_import_brings_what_it_can_and_names_what_it_cannot(data: Path, tmp_path: Path) -> None:
+    path = tmp_path / "facts.jsonl"
+    path.write_bytes(lines([profile(1), profile(2, folowers=3), profile(3)]))
+    first = entourage("import", path, "--data", data)
+    assert first.code == 1
+    assert first.err.splitlines() == [
+        f"{path}: facts: 2 profiles; 2 new",
+        "line 2: unknown key `folowers`",
+        "1 record was left out; everything else was read",
+    ]
+    path.write_bytes(lines([profile(1), profile(3)]))
+    second = entourage("import", path, "--data", data)
+    assert (second.code, second.err) == (0, f"{path}: facts: 2 profiles; 0 new\n")
+
+
+def test_a_dry_run_of_an_import_makes_nothing(data: Path, tmp_path: Path) -> None:
+    path = archive(tmp_path / "instagram-dior-2026-01-02-x1Y2z3.zip", NEW)
+    ended = entourage("import", "--dry-run", path, "--data", data)
+    assert (ended.code, data.exists()) == (0, False)
+    assert ended.err == (
+        f"{path}: Instagram export: would bring 5 follows, 1 profile, 5 posts, 1 like\n"
+        "3 files of other kinds left out\n"
+    )
+
+
+def test_what_cannot_be_imported_is_said_in_one_line(data: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.zip"
+    broken.write_bytes(b"PK\x03\x04")
+    for path, word in ((broken, "download it again"), (tmp_path / "nowhere", "No such file"), (tmp_path, "nothing in")):
+        for more in ((), ("--dry-run",)):
+            ended = entourage("import", path, "--data", data, *more)
+            assert ended.code == 1
+            assert word in ended.said_plainly()
+
+
+def test_an_import_that_was_killed_goes_on_with_the_same_command(data: Path, tmp_path: Path) -> None:
+    path = tmp_path / "facts.jsonl"
+    path.write_bytes(lines([profile(number) for number in range(30_000)]))
+    database = data / "entourage.db"
+    with started("import", path, "--data", data) as running:
+        while not (database.exists() and _imported(database)):
+            assert running.process.poll() is None
+        running.process.kill()
+    assert 0 < _imported(database) < 30_000
+    ended = entourage("import", path, "--data", data)
+    assert ended.code == 0
+    assert ended.err == f"{path}: goes on where it was left\n{path}: facts: 30,000 profiles; 30,000 new\n"
+
+
+def _imported(database: Path) -> int:
+    with contextlib.closing(sqlite3.connect(database)) as connection, contextlib.suppress(sqlite3.OperationalError):
+        return connection.execute("SELECT count(*) FROM channels").fetchone()[0]
+    return 0
 
 
 def test_users_are_added_and_listed_and_their_passwords_never_shown(data: Path) -> None:

@@ -5,6 +5,7 @@ import contextlib
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from entourage.kernel.errors import Conflict, Invalid, NotFound
 from entourage.kernel.jobs import Job
 from entourage.kernel.outcomes import Done, Failed, Outcome, Postpone
 from entourage.kernel.worker import Running
+from entourage.networks.facts import Fact, FollowFact
 
 log = logging.getLogger(__name__)
 
@@ -138,15 +140,23 @@ def examine(path: Path, on_progress: Callable[[int, int], None] | None = None) -
     with sources.opened(path) as source:
         seen = reading.survey(source)
         for batch in reading.batches(source, seen, {}):
-            for fact in batch.facts:
-                kind = str(fact.__struct_config__.tag)
-                counts[kind] = counts.get(kind, 0) + 1
+            for kind, told in _told(batch.facts).items():
+                counts[kind] = counts.get(kind, 0) + told
             problems += [f"{each.where}: {each.why}" for each in batch.bad[: SHOWN - len(problems)]]
             bad += len(batch.bad)
             ignored += batch.ignored
             if on_progress is not None:
                 on_progress(batch.done, seen.size)
     return Examined(seen.format, counts, bad, problems, ignored)
+
+
+def _told(facts: Sequence[Fact]) -> Mapping[str, int]:
+    """How many of each kind; a follow that was seen at two times is one."""
+    counts = Counter(str(fact.__struct_config__.tag) for fact in facts)
+    if "follow" in counts:
+        edges = {(fact.network, fact.follower, fact.followed) for fact in facts if isinstance(fact, FollowFact)}
+        counts["follow"] = len(edges)
+    return counts
 
 
 class _Run:
@@ -163,7 +173,7 @@ class _Run:
 
     def open(self) -> None:
         """Look at the input; raises NotFound, Invalid."""
-        source = self._stack.enter_context(sources.opened(Path(self.found.path)))
+        source = self._stack.enter_context(sources.opened(Path(self.found.path), self.found.name))
         seen = reading.survey(source)
         self._size, self._format = seen.size, seen.format
         self._batches = reading.batches(source, seen, self.found.position)
@@ -181,11 +191,11 @@ class _Run:
     def keep(self, tx: Tx, batch: Batch) -> Import:
         """Learn a batch and note where the next begins, both or neither; raises Conflict where it is not ours now."""
         learned = recording.learn(tx, batch.facts)
-        counts = {kind: dict(self.found.counts.get(kind, {"told": 0, "new": 0})) for kind in learned.told}
-        for kind, told in learned.told.items():
-            counts[kind]["told"] += told
-            counts[kind]["new"] += learned.new.get(kind, 0)
-        counts = {kind: found for kind, found in counts.items() if found["told"]}
+        counts = {kind: dict(found) for kind, found in self.found.counts.items()}
+        for kind, told in _told(batch.facts).items():
+            count = counts.setdefault(kind, {"told": 0, "new": 0})
+            count["told"] += told
+            count["new"] += min(told, learned.new.get(kind, 0))
         room = max(0, SHOWN - len(self.found.problems))
         problems = [*self.found.problems, *(f"{bad.where}: {bad.why}" for bad in batch.bad[:room])]
         moved: dict[str, Any] = {

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from insight.exports import INSTALOADER, NEW, archive, folder, lines, profile
+from insight.exports import INSTALOADER, NEW, archive, folder, lines, person, profile
 
 from entourage.accounts.model import OPERATOR, Actor, Role
 from entourage.insight import importing
@@ -184,7 +184,7 @@ def test_after_kill_9_the_same_import_goes_on(database_url: str, tmp_path: Path,
     try:
         with database.reading() as tx:
             (found,) = importing.listing(tx, OPERATOR)
-        expected = {"lines": ("profile", 15_000, "channels", 15_000), "export": ("follow", 12_000, "follows", 6_000)}
+        expected = {"lines": ("profile", 15_000, "channels", 15_000), "export": ("follow", 6_000, "follows", 6_000)}
         kind, told, table, rows = expected[form]
         assert found.status is Status.DONE
         assert found.counts[kind]["told"] == told
@@ -250,6 +250,17 @@ async def test_a_planned_import_is_done_by_the_worker_and_told_to_its_owner(data
     assert told[0].kind == "import.progress"
     assert told[0].data["import_id"] == planned.id
     assert (path.exists(), abandoned.exists(), young.exists()) == (False, False, True)
+
+
+def test_an_upload_is_known_by_the_name_it_was_given(database: Database, tmp_path: Path) -> None:
+    tree = {"connections/followers_and_following/followers_1.json": [person("ann")]}
+    path = archive(tmp_path / "8c1f.zip", tree)
+    found = database.write_now(importing.add, ANN, path, NAMED)
+    assert importing.run(database, found.id).counts["follow"]["new"] == 1
+    path.write_bytes(b"PK\x03\x04")
+    found = database.write_now(importing.add, ANN, path, "mine.zip")
+    with pytest.raises(Invalid, match=r"^mine\.zip: "):
+        importing.run(database, found.id)
 
 
 async def test_an_import_that_fails_says_why_and_its_upload_goes(database: Database, tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def survey(source: Source) -> Survey:
                 pass
         size += member.size
     if not formats:
-        raise Invalid(Problem(source.path.name, _HTML if pages else _words_for(source)))
+        raise Invalid(Problem(source.name, _HTML if pages else _words_for(source)))
     return Survey(formats.pop() if len(formats) == 1 else Format.MIXTURE, size, exports)
 
 
@@ -126,7 +126,7 @@ def _exports(source: Source) -> tuple[Mapping[str, Export], bool]:
 def _export(source: Source, top: str, members: list[Member]) -> Export:
     owner: str | None = None
     made_at: datetime | None = None
-    for name in (top.rpartition("/")[2], source.path.stem):
+    for name in (top.rpartition("/")[2], Path(source.name).stem):
         said, day = instagram_export.named(name)
         owner, made_at = owner or said, made_at or day
     for member in members:
@@ -136,7 +136,7 @@ def _export(source: Source, top: str, members: list[Member]) -> Export:
             except Broken:  # it is reported when its turn comes
                 continue
     if owner is None:
-        raise Invalid(Problem(source.path.name, _NOBODY))
+        raise Invalid(Problem(source.name, _NOBODY))
     return Export(owner, made_at or max(member.changed_at for member in members))
 
 
@@ -206,7 +206,7 @@ def batches(source: Source, seen: Survey, position: Mapping[str, Any]) -> Iterat
                     batch, steps = Batch(batch.position, done=batch.done), 0
         except Broken as error:
             if source.single and batch.position == first and not batch.facts and not batch.bad:
-                raise Invalid(Problem(source.path.name, f"{error}.")) from error
+                raise Invalid(Problem(source.name, f"{error}.")) from error
             batch.bad.append(Bad("the file" if source.single else member.name, str(error)))
             fruitful = True
         batch.ignored += not fruitful

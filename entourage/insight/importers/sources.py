@@ -57,31 +57,38 @@ def key_of(name: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An input that is open. `single` means that it is one file, which is its only member."""
+    """An input that is open. `single` means that it is one file, which is its only member.
+
+    `name` is what people call it: an upload lies under another name than it was given.
+    """
 
     path: Path
+    name: str
     single: bool
     members: Callable[[], Iterator[Member]]
     sibling: Callable[[str], Member | None]
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Generator[Source]:
-    """The input at a path; raises NotFound, or Invalid for an archive that cannot be read at all."""
+def opened(path: Path, name: str | None = None) -> Generator[Source]:
+    """The input at a path, shown as `name`; raises NotFound, or Invalid for an archive that cannot be read at all."""
+    name = name or path.name
     try:
         status = path.stat()
     except OSError as error:
         raise NotFound(f"{path} cannot be read: {error.strerror}.") from error
     if stat.S_ISDIR(status.st_mode):
-        yield Source(path, single=False, members=lambda: _walk(path, path), sibling=lambda name: _at(path, name))
+        yield Source(
+            path, name, single=False, members=lambda: _walk(path, path), sibling=lambda beside: _at(path, beside)
+        )
     elif not stat.S_ISREG(status.st_mode):
-        raise Invalid(Problem("path", f"{path} is neither a file nor a folder."))
+        raise Invalid(Problem(name, "it is neither a file nor a folder."))
     elif _is_zip(path):
-        with _archive(path) as (members, by_name):
-            yield Source(path, single=False, members=lambda: iter(members), sibling=by_name.get)
+        with _archive(path, name) as (members, by_name):
+            yield Source(path, name, single=False, members=lambda: iter(members), sibling=by_name.get)
     else:
         member = _file(path, path.name, status)
-        yield Source(path, single=True, members=lambda: iter((member,)), sibling=lambda _: None)
+        yield Source(path, name, single=True, members=lambda: iter((member,)), sibling=lambda _: None)
 
 
 def fingerprint(path: Path) -> str:
@@ -151,13 +158,13 @@ def _is_zip(path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _archive(path: Path) -> Generator[tuple[Sequence[Member], dict[str, Member]]]:
-    name, size = path.name, path.stat().st_size
+def _archive(path: Path, name: str) -> Generator[tuple[Sequence[Member], dict[str, Member]]]:
+    size = path.stat().st_size
     if _directory_size(path) > _LARGEST_DIRECTORY:
         raise Invalid(Problem(name, f"it lists more files than such an archive has (at most {MOST_MEMBERS:,})."))
     try:
         archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError, struct.error) as error:
+    except (zipfile.BadZipFile, OSError, EOFError, ValueError, RuntimeError, struct.error) as error:
         why = "it is no whole zip archive, as after a broken download; download it again."
         raise Invalid(Problem(name, why)) from error
     with archive:

@@ -128,7 +128,7 @@ def unzipped(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> BinaryIO:
         raise Broken(_BOMB)
     try:
         return cast("BinaryIO", archive.open(member))
-    except NotImplementedError as error:
+    except RuntimeError as error:
         raise Broken("it is packed in a way that cannot be read here; unpack it yourself, import the folder") from error
-    except (zipfile.BadZipFile, OSError, EOFError, RuntimeError) as error:
+    except (zipfile.BadZipFile, OSError, EOFError) as error:
         raise Broken("the archive is damaged at this place; download it again") from error
