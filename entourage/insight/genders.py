@@ -6,7 +6,7 @@ before anything that a name suggests.
 """
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 
 from entourage.insight import endings, letters, organisations, statements, syllables, wordlist, written
 from entourage.insight.estimates import Method
@@ -165,6 +165,7 @@ def _odds(known: tuple[float, float]) -> float:
     return syllables.log_odds(*known)
 
 
+@lru_cache(maxsize=32768)
 def _known(word: str) -> tuple[float, float] | None:
     """The share of women among those of a name, and how many were counted (roughly)."""
     value = _table().find(word)
