@@ -24,6 +24,7 @@ _TOLD: Final = (
     "is_verified",
 )  # fmt: skip
 _COUNTS: Final = ("followers", "follows", "posts")
+_VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 _NOBODY = Known(0, "", "", *[None] * 13)
 
 
@@ -34,8 +35,9 @@ def handle_of(username: str) -> str:
 
 def uuid_of(network: str, native_id: str) -> str:
     """What contracts call a channel: a UUID (RFC 9562, version 5) of its network and the id there."""
-    digest = hashlib.sha1(_SPACE + f"{network}:{native_id}".encode(), usedforsecurity=False).digest()
-    return str(uuid.UUID(bytes=digest[:16], version=5))
+    text = hashlib.sha1(_SPACE + f"{network}:{native_id}".encode(), usedforsecurity=False).hexdigest()
+    # Written out: uuid.UUID takes four times as long, and there is one for every new profile of an import.
+    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}"
 
 
 def next_noted(tx: Tx, channel_id: int) -> datetime:
@@ -165,22 +167,25 @@ def _merged(known: Known, facts: list[ProfileFact]) -> tuple[dict[str, Any], lis
     past: list[ProfileFact] = []
     for fact in facts:
         newer = seen_at is None or fact.seen_at > seen_at
-        if fact.username != values["username"] or any(type(getattr(fact, name)) is int for name in _COUNTS):
+        if fact.username != values["username"] or type(fact.followers) is int or _counted(fact):
             past.append(fact)
         for name in _TOLD:
             value = getattr(fact, name)
-            if value is not UNSET and (newer or (values[name] is None and value is not None)):
+            if value is not UNSET and (newer or (value is not None and values[name] is None)):
                 values[name] = value
         if newer:
             seen_at, gone_at = fact.seen_at, fact.seen_at if fact.gone else None
-    if values == before and seen_at == known.seen_at and gone_at == known.gone_at:
+    if seen_at == known.seen_at and gone_at == known.gone_at and values == before:
         return {}, past
     traits, score = judged(Person(facts[0].network, **values), (seen_at or facts[0].seen_at).date())
-    values |= {
-        "handle": handle_of(values["username"]), "seen_at": seen_at, "gone_at": gone_at, "traits": traits.code,
-        "score": score,
-    }  # fmt: skip
+    values["handle"] = handle_of(values["username"])
+    values["seen_at"], values["gone_at"] = seen_at, gone_at
+    values["traits"], values["score"] = traits.code, score
     return values, past
+
+
+def _counted(fact: ProfileFact) -> bool:
+    return type(fact.follows) is int or type(fact.posts) is int
 
 
 def _snapshot(channel_id: int, fact: ProfileFact) -> dict[str, Any]:
