@@ -27,8 +27,8 @@ def at(day: float) -> datetime:
 
 
 def profile(native_id: str, username: str | None = None, day: float = 0, **told: Any) -> ProfileFact:
-    name = username or f"user{native_id}"
-    return ProfileFact(network=told.pop("network", "instagram"), id=native_id, username=name, seen_at=at(day), **told)
+    told = {"network": "instagram", "seen_at": at(day), **told}
+    return ProfileFact(id=native_id, username=username or f"user{native_id}", **told)
 
 
 def post(native_id: str, author: str, caption: str = "", day: float = 0, **told: Any) -> PostFact:
