@@ -371,6 +371,10 @@ def test_what_gallery_dl_keeps_is_read(tmp_path: Path) -> None:
     assert posts["twitter", "1800000000000000001"].likes == 7
     assert posts["tiktok", "7300000000000000000"].comments == 4
     assert posts["bluesky", "at://did:plc:abc/app.bsky.feed.post/3kxyz"].caption == "Clouds"
+    assert people["mastodon", "ann@example.social"].biography == "I paint"
+    clouds = posts["mastodon", "https://example.social/users/Ann/statuses/110000000000000001"]
+    assert (clouds.author, clouds.caption, clouds.likes) == ("ann@example.social", "Clouds #sky", 3)
+    assert ("mastodon", "bob@example.social") not in people  # wants no robots
     assert ignored(path) == 1  # other people's JSON
 
 

@@ -4,6 +4,7 @@ A reader for each network: the forms are those of gallery-dl 1.32's extractors. 
 for each, so only those with one file tell their media.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Final, Literal
@@ -13,6 +14,7 @@ from msgspec import UNSET, UnsetType
 from entourage.insight.importers import loose
 from entourage.insight.importers.loose import Loose
 from entourage.networks.facts import Fact, MediaFact, PostFact, ProfileFact
+from entourage.networks.mastodon_words import plain
 
 Reader = Callable[[Loose, datetime], Iterator[Fact]]
 
@@ -190,9 +192,59 @@ def _bluesky(value: Loose, seen_at: datetime) -> Iterator[Fact]:
     )
 
 
+_OPT_OUT = re.compile(r"#(?:nobots?|noindex|noarchive)\b", re.IGNORECASE)
+_OPEN: Final = frozenset({"public", "unlisted"})
+
+
+def _mastodon(value: Loose, seen_at: datetime) -> Iterator[Fact]:
+    """As our own connector does: names are ids, what is not for everybody is left out, and who wants no robots is."""
+    account = loose.item(value, "account")
+    name, host = loose.text(account, "acct"), loose.text(value, "instance")
+    biography = plain(loose.text(account, "note"))
+    fields = " ".join(plain(loose.text(field, "value")) for field in loose.items(account, "fields"))
+    if not name or not host or account.get("noindex") is True or _OPT_OUT.search(f"{biography} {fields}"):
+        return
+    name = name if "@" in name else f"{name}@{host}"
+    yield ProfileFact(
+        network="mastodon",
+        id=name.lower(),
+        username=name,
+        seen_at=seen_at,
+        name=loose.told(account, "display_name"),
+        biography=biography or None,
+        picture=loose.told(account, "avatar"),
+        followers=loose.count(account, "followers_count"),
+        follows=loose.count(account, "following_count"),
+        posts=loose.count(account, "statuses_count"),
+        is_private=False,
+    )
+    post = loose.text(value, "uri")
+    if post is None or loose.item(value, "reblog") or loose.text(value, "visibility") not in _OPEN:
+        return
+    mentioned = {
+        loose.text(person, "url") or "": acct if "@" in acct else f"{acct}@{host}"
+        for person in loose.items(value, "mentions")
+        if (acct := loose.text(person, "acct"))
+    }
+    film = loose.text(value, "media", "type") in {"video", "gifv"}
+    yield PostFact(
+        network="mastodon",
+        id=post,
+        author=name.lower(),
+        seen_at=seen_at,
+        url=loose.told(value, "url"),
+        caption=plain(loose.text(value, "content"), mentioned) or None,
+        posted_at=loose.moment(value, "created_at") or UNSET,
+        likes=loose.count(value, "favourites_count"),
+        comments=loose.count(value, "replies_count"),
+        media=_one(value, loose.text(value, "media", "url"), "video" if film else "image"),
+    )
+
+
 _READERS: Final[Mapping[str, Reader]] = {
     "instagram": _instagram,
     "twitter": _twitter,
     "tiktok": _tiktok,
     "bluesky": _bluesky,
+    "mastodon": _mastodon,
 }
