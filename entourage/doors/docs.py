@@ -2,7 +2,7 @@
 
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,13 +21,18 @@ _HEADERS: Final = [
 ]
 
 
-def handlers(path: str, document: Callable[[], dict[str, Any]]) -> list[HTTPRouteHandler]:
-    """The handlers of the page at `path`; `document` is asked once, when somebody first looks."""
+def handlers(
+    path: str, document: Callable[[], dict[str, Any]], beside: Mapping[str, str] | None = None
+) -> list[HTTPRouteHandler]:
+    """The handlers of the page at `path`; `document` is asked once, when somebody first looks.
+
+    `beside` are the pages of other contracts: where they are, and what they are called.
+    """
     document = functools.cache(document)
 
     @functools.cache
     def page() -> bytes:
-        return render(document(), path).encode()
+        return render(document(), path, beside).encode()
 
     @functools.cache
     def data() -> bytes:
@@ -52,7 +57,7 @@ def handlers(path: str, document: Callable[[], dict[str, Any]]) -> list[HTTPRout
     return [docs_page, docs_data, docs_style]
 
 
-def render(document: dict[str, Any], path: str) -> str:
+def render(document: dict[str, Any], path: str, beside: Mapping[str, str] | None = None) -> str:
     """The page for people, of an OpenAPI document as `openapi.document` makes it."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_PAGE), autoescape=True, trim_blocks=True, lstrip_blocks=True
@@ -66,6 +71,7 @@ def render(document: dict[str, Any], path: str) -> str:
         document=document,
         groups=groups,
         path=path,
+        beside=beside or {},
         pretty=_pretty,
         kind=functools.partial(_kind, schemas),
         fields=functools.partial(_fields, schemas),

@@ -39,7 +39,7 @@ class Credited:
 def build(house: House, turnstile: Turnstile | None = None) -> ASGIApp:
     """The door; `turnstile` is given where several doors count together."""
     counts = Credited(turnstile or Turnstile(house.settings, Limiter()))
-    pages = docs.handlers(f"{ROOT}/docs", document)
+    pages = docs.handlers(f"{ROOT}/docs", document, {"/docs": "Downloads"})
     inside = application(house, [Router(ROOT, route_handlers=list(resources.HANDLERS)), *pages])
     cashier = Cashier(house.database, house.settings.tariff)
     return Door(

@@ -20,7 +20,7 @@ def build(house: House, turnstile: Turnstile | None = None) -> ASGIApp:
     """The door; `turnstile` is given where several doors count together."""
     dialect, turnstile = Dialect(), turnstile or Turnstile(house.settings, Limiter())
     crowd = Crowd(house, turnstile)
-    pages = docs.handlers("/docs", document)
+    pages = docs.handlers("/docs", document, {"/v1/docs": "Analytics of channels"})
     inside = application(house, [Router(ROOT, route_handlers=list(HANDLERS)), crowd.handler(), *pages])
     return Door(house, dialect, inside, turnstile, kept_paths=(f"{ROOT}/downloads",))
 

@@ -46,7 +46,8 @@ def test_the_page_needs_nothing_from_elsewhere(stage: Stage) -> None:
     assert page.status_code == 200
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert page.headers["content-security-policy"].startswith("default-src 'none'; style-src 'self'")
-    assert set(re.findall(r'(?:href|src)="([^"#]+)"', page.text)) == {"/docs/style.css", "/docs/openapi.json"}
+    links = {"/docs/style.css", "/docs/openapi.json", "/v1/docs"}
+    assert set(re.findall(r'(?:href|src)="([^"#]+)"', page.text)) == links
     assert "<script" not in page.text
     assert client.get("/docs/style.css").headers["content-type"].startswith("text/css")
     document = client.get("/docs/openapi.json").json()
