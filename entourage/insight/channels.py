@@ -143,7 +143,7 @@ def why(channel: Channel, on: date) -> Sequence[Evidence]:
 _HOW_COUNTRY: Mapping[str, str] = {
     "place": "from the place that the profile states",
     "flag": "from a flag in the profile",
-    "language": "from the language of the profile: a hint, not more",
+    "language": "from the language of the biography: a hint, not more",
 }
 _HOW_SURE: Mapping[Confidence | None, str] = {
     Confidence.STATED: "the profile says so",

@@ -10,7 +10,7 @@ import msgspec
 
 from entourage.accounts.model import Actor
 from entourage.insight import categories as methods
-from entourage.insight import channels, content, counting, places, quality, samples
+from entourage.insight import ages, channels, content, counting, genders, places, quality, samples
 from entourage.insight.categories import Categories
 from entourage.insight.content import Engagement
 from entourage.insight.crowds import Crowd
@@ -54,6 +54,8 @@ class Audience:
     sample: Sample | None
     """How the followers were read; None where nobody said so."""
     method: Method
+    judged_by: Sequence[Method]
+    """How one profile is judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class Quality:
     bought: Estimate
     sample: Sample | None
     method: Method
+    judged_by: Sequence[Method]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +93,11 @@ class Figures:
     engagement: Engagement | NotEnough
 
 
-COUNTRY = Method(
-    "country",
-    "The place that the profile states, looked up among cities and countries; where it states none, a flag in its "
-    "text, then the language of its text. An unknown place stays unknown.",
-    "GeoNames and ISO 3166-1.",
-    1,
-)
 _AUDIENCE = Method(
     "audience",
-    "Each profile is judged alone: the country by the place, flag or language in it, the gender by the name, the age "
-    "by what the text says. Shares are of those of whom that could be told; organisations and unknown ones are left "
-    "out. The interval is Wilson's for 95 %.",
+    "Each profile is judged alone: the country by the place, flag or language in it, the gender by what it states or "
+    "by the name, the age by what it states. Shares are of those of whom that could be told; organisations and unknown "
+    "ones are left out. The interval is Wilson's for 95 %: it holds what chance can do, not what a method gets wrong.",
     "E. B. Wilson, Journal of the American Statistical Association 22 (1927), 209-212.",
     1,
 )
@@ -208,21 +204,22 @@ def _audience(tx: Tx, channel: Channel, counts: counting.Counts) -> Audience | N
     if isinstance(basis, NotEnough):
         return basis
     people = basis.people
-    genders = {gender: people.genders.get(gender, 0) for gender in (Gender.MALE, Gender.FEMALE)}
-    ages = {Age(age): count for age, count in sorted(people.ages.items())}
-    told = sum(ages.values())
+    told_apart = {gender: people.genders.get(gender, 0) for gender in (Gender.MALE, Gender.FEMALE)}
+    by_age = {Age(age): count for age, count in sorted(people.ages.items())}
+    told = sum(by_age.values())
     return Audience(
         basis=basis.name,
-        genders=_shares(genders, basis.population),
+        genders=_shares(told_apart, basis.population),
         countries=_shares(people.countries, basis.population),
-        ages=dict(sorted(_shares(ages, basis.population).items())),
-        age_counts=ages if told >= MINIMUM else {},
+        ages=dict(sorted(_shares(by_age, basis.population).items())),
+        age_counts=by_age if told >= MINIMUM else {},
         ages_total=told,
         size=people.judged,
         known=people.known,
         population=basis.population,
         sample=basis.sample,
         method=replace(_AUDIENCE, words=f"{basis.words} {_AUDIENCE.words}"),
+        judged_by=(genders.METHOD, places.METHOD, ages.METHOD),
     )
 
 
@@ -250,6 +247,7 @@ def _quality(tx: Tx, channel: Channel, counts: counting.Counts) -> Quality | Not
         bought=quality.bought_share(suspicious, size, channel.network, population=basis.population),
         sample=basis.sample,
         method=replace(quality.METHOD, words=f"{basis.words} {quality.METHOD.words}"),
+        judged_by=(quality.METHOD, quality.BOUGHT),
     )
 
 
@@ -266,7 +264,7 @@ def _country(channel: Channel) -> Country | NotEnough:
     if channel.traits.country is None:
         return _NO_COUNTRY
     found, how = places.country(channel.location, channel.biography, channel.name)
-    return Country(channel.traits.country, how if found == channel.traits.country else "", COUNTRY)
+    return Country(channel.traits.country, how if found == channel.traits.country else "", places.METHOD)
 
 
 def _categories(tx: Tx, channel: Channel, counts: counting.Counts) -> Categories:
