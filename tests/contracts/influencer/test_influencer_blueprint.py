@@ -9,8 +9,7 @@ import msgspec
 from influencer_stage import society
 from servers.entourage_server import ROOT, entourage, serving
 from servers.install import CannotInstallError, Dredd, ensure_dredd
-from servers.presence import absent
-from servers.process import plain_env
+from servers.process import absent, plain_env
 
 from entourage.kernel.clock import system_clock
 
