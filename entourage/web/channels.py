@@ -156,6 +156,7 @@ def _drawn(seen: View) -> Mapping[str, Markup]:
         "growth": growth_plot([(seen.channel.username or "", seen.history)]),
         "hours": plots.hours(seen.hours) if any(map(any, seen.hours)) else Markup(""),
         "graph": _graph(seen) if len(seen.graph.nodes) > 1 else Markup(""),
+        "quality": Markup(""),
     }
     audience, quality = seen.figures.audience, seen.figures.quality
     if isinstance(audience, Audience):

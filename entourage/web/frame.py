@@ -14,7 +14,7 @@ from litestar.datastructures import Cookie
 from litestar.response import Redirect
 
 from entourage.accounts import sessions
-from entourage.web import assets, words
+from entourage.web import assets, captions, words
 from entourage.web.parts import Ask
 from entourage.web.visitor import FORM_COOKIE, cookie, local_path, maybe_visitor
 
@@ -40,7 +40,7 @@ SECURITY = {
 
 FILTERS: Sequence[Callable[..., object]] = (
     words.size, words.number, words.plural, words.span, words.clock, words.moment, words.day, words.percent,
-    words.sentence, words.stamp, words.lines,
+    words.sentence, words.stamp, captions.alive,
 )  # fmt: skip
 """What templates can do with values, under their own names."""
 

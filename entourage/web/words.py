@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 NOTHING = "\N{EN DASH}"
 """Stands where there is no number."""
@@ -97,11 +97,6 @@ def sentence(text: str) -> str:
 def percent(part: float, whole: float) -> int:
     """Whole percent from 0 to 100; 0 of nothing."""
     return max(0, min(100, round(100 * part / whole))) if whole else 0
-
-
-def lines(text: str | None) -> Markup:
-    """A stranger's text with its line breaks kept and nothing in it alive."""
-    return Markup("<br>").join(escape(line) for line in (text or "").splitlines())
 
 
 STATUS = {

@@ -101,8 +101,8 @@ def test_names_and_lists_come_in_the_order_in_which_they_stand() -> None:
 
 PIECES = st.sampled_from(
     ["http://", "https://", "www.", "a", "co", ".co", ".com", "t.co/", "/", "?", "#", "@", "$", "(", ")", "((", ".",
-     ",", "-", "_", ":", ":80", "é", "中", "中国", "日", "xn--", "=", "&", "'", '"', "<", "\u202e", "\u2066", "\ufe0f", " ",
-     "\n"]
+     ",", "-", "_", ":", ":80", "é", "中", "中国", "日", "xn--", "=", "&", "'", '"', "<", "\u202e", "\u2066", "\ufe0f",
+     " ", "\n"]
 )  # fmt: skip
 TEXTS = st.lists(PIECES, max_size=30).map("".join) | st.text()
 
