@@ -37,6 +37,8 @@ from entourage.web.visitor import visitor_of
 SIZE = 50
 MOST_COMPARED = 5
 COUNTRIES = 10
+WIDE = 960
+"""Of plots that fill the page, where others are plots.WIDTH."""
 ORDERS: Mapping[str, str] = {"followers": "Most followers", "name": "By name", "newest": "Newest"}
 SPANS: Mapping[str, int] = {"90": 90, "180": 180, "360": 360, "all": 3650}
 LEVELS = ("suspicious", "doubtful", "middling", "good", "genuine")
@@ -88,7 +90,7 @@ async def show(request: Ask) -> Response[Any]:
     query = urlencode(filters)
     return page(
         request, "channels.html", found=found.page, about=found.about, filters=Blanks(filters), orders=ORDERS,
-        networks=sorted({*registry.PEOPLE, "instagram", "tiktok", "forum"}), network_name=network_name,
+        networks=sorted({*registry.PEOPLE, "instagram", "tiktok", "twitter", "forum"}), network_name=network_name,
         country_name=country_name, words=CATEGORIES, link=f"/channels?{query}{'&' if query else ''}",
     )  # fmt: skip
 
@@ -135,15 +137,19 @@ def view(tx: Tx, actor: Actor, uuid: str, days: int) -> View:
 @get("/channels/{uuid:str}")
 async def show_one(request: Ask, uuid: FromPath[str]) -> Response[Any]:
     """A channel."""
-    span = chosen(request, "days") or "180"
-    days = SPANS.get(span, 180)
+    span = _span(request)
     # Written rather than read: what is counted for the first time is kept for the next visitor.
-    seen = await parts_of(request).database.write(view, visitor_of(request).actor, uuid, days)
+    seen = await parts_of(request).database.write(view, visitor_of(request).actor, uuid, SPANS[span])
     return page(
         request, "channel.html", v=seen, c=seen.channel, f=seen.figures, span=span, spans=list(SPANS),
         drawn=_drawn(seen), known=_known, country_name=country_name, network_name=network_name,
-        levels=LEVELS, words=CATEGORIES, watched_by=seen.plans,
+        levels=LEVELS, words=CATEGORIES, watched_by=seen.plans, can_watch=seen.channel.network in registry.PEOPLE,
     )  # fmt: skip
+
+
+def _span(request: Ask) -> str:
+    asked = chosen(request, "days")
+    return asked if asked is not None and asked in SPANS else "180"
 
 
 def _known(figure: object) -> bool:
@@ -173,7 +179,7 @@ def growth_plot(series: Sequence[tuple[str, Sequence[growth.Change]]]) -> Markup
         for name, seen in series
         if len(seen) > 1
     ]
-    return plots.lines(drawn)
+    return plots.lines(drawn, width=WIDE, height=260)
 
 
 def audience_plots(audience: Audience) -> Mapping[str, Markup]:
@@ -226,8 +232,8 @@ def compare(tx: Tx, actor: Actor, uuids: Sequence[str], days: int) -> Sequence[C
 async def show_compared(request: Ask) -> Response[Any]:
     """Up to five channels beside each other."""
     uuids = list(dict.fromkeys(request.query_params.getall("with", [])))[:MOST_COMPARED]
-    span = chosen(request, "days") or "180"
-    found = await parts_of(request).database.write(compare, visitor_of(request).actor, uuids, SPANS.get(span, 180))
+    span = _span(request)
+    found = await parts_of(request).database.write(compare, visitor_of(request).actor, uuids, SPANS[span])
     return page(
         request, "compare.html", found=found, span=span, spans=list(SPANS), known=_known,
         plot=growth_plot([(one.channel.username or "", one.history) for one in found]), index=_index_plot(found),
@@ -249,7 +255,7 @@ def _quality_of(one: Compared) -> Markup:
 def _index_plot(found: Sequence[Compared]) -> Markup:
     """Growth from 100 on, so that small and large channels can be compared."""
     series = [Line(one.channel.username or "", _relative(one.history)) for one in found]
-    return plots.lines([line for line in series if len(line.points) > 1])
+    return plots.lines([line for line in series if len(line.points) > 1], width=WIDE, height=260)
 
 
 def _relative(history: Sequence[growth.Change]) -> Sequence[tuple[datetime, float]]:

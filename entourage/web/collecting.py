@@ -1,7 +1,8 @@
 """The pages of collecting: which channels are watched, how deep, what a run would cost, and how the runs went."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass, fields
+from datetime import timedelta
 from typing import Any
 
 from litestar import Response, get, post
@@ -11,7 +12,7 @@ from litestar.response import Redirect
 
 from entourage.accounts import connections
 from entourage.accounts.model import Actor, Connection
-from entourage.insight import channels, costs, plans
+from entourage.insight import channels, costs, growth, plans
 from entourage.insight.model import Channel
 from entourage.insight.watching import EVERY_HOURS, Collection, Depth, Plan, Wish
 from entourage.kernel.db import Tx
@@ -75,6 +76,31 @@ async def show(request: Ask) -> Response[Any]:
     return page(request, "plans.html", watched=found, steps=STEPS, networks=registry.PEOPLE)
 
 
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A watched channel as the dashboard shows it: its last run, and the followers won or lost in a week (if seen)."""
+
+    plan: Plan
+    channel: Channel
+    run: Collection | None
+    week: int | None
+
+
+def moved(tx: Tx, actor: Actor, most: int) -> Sequence[Moved]:
+    """The largest of the channels that are watched."""
+    found = {plan.channel_id: plan for plan in plans.listing(tx, actor) if plan.channel_id is not None}
+    known = [one for one in channels.many(tx, found).values() if one.seen_at is not None]
+    shown = sorted(known, key=lambda one: (-(one.followers or 0), one.id))[:most]
+    runs = plans.latest(tx, [found[one.id] for one in shown])
+    since = tx.now.date() - timedelta(days=7)
+    made: list[Moved] = []
+    for one in shown:
+        days = growth.history(tx, actor, one.id, since)
+        week = days[-1].followers - days[0].followers if len(days) > 1 else None
+        made.append(Moved(found[one.id], one, runs.get(found[one.id].id), week))
+    return made
+
+
 def _given(form: Form) -> dict[str, str]:
     names = ("network", "who", "server", "connection_id", "every_hours", *WORDS)
     return {name: form.text(name) for name in names}
@@ -133,9 +159,14 @@ async def _form_page(
     return page(
         request, "plan.html", status=status, plan=plan, given=given, problems=problems, connections=mine,
         networks=registry.PEOPLE, rhythms=RHYTHMS, depths=DEPTHS, labels=WORDS, runs=runs, watched=watched, steps=STEPS,
-        servers=servers,
-        fields=[one.name for one in fields(Depth)],
+        servers=servers, fields=[one.name for one in fields(Depth)], chosen=_chosen(given),
     )  # fmt: skip
+
+
+def _chosen(given: Mapping[str, str]) -> str:
+    """The name of the ready-made depth whose numbers these are; empty for others."""
+    numbers = [given[one.name] for one in fields(Depth)]
+    return next((name for name, _, depth in DEPTHS if numbers == [str(number) for number in astuple(depth)]), "")
 
 
 def _one(tx: Tx, actor: Actor, plan: Plan) -> Watched:
@@ -153,6 +184,8 @@ async def show_new(request: Ask) -> Response[Any]:
 async def cost(request: Ask) -> Response[Any]:
     """What a run would cost, while the form is being filled in; nothing is asked of the network."""
     form = await form_of(request)
+    if not form.text("who"):
+        return page(request, "cost.html", cost=None, problem="Name somebody to see what a run would cost.")
     try:
         wish = await _wish(request, form)
         found = await parts_of(request).database.read(costs.cost, visitor_of(request).actor, wish)

@@ -21,6 +21,7 @@ from entourage.web.frame import back, page
 from entourage.web.parts import Ask, parts_of
 from entourage.web.queueing import number_of
 from entourage.web.visitor import form_of, visitor_of
+from entourage.web.words import number
 
 ENTRIES = 50
 
@@ -87,14 +88,15 @@ async def do(request: Ask, deed: FromPath[str]) -> Response[Any] | Redirect:
                 return back(request, here, "The token counts no more.")
             case "top-up":
                 account = await parts.database.write(purses.top_up, actor, tariff, user_id, form.number("credits") or 0)
-                return back(request, here, f"There are {account.balance:,} credits now.")
+                return back(request, here, f"There are {number(account.balance)} credits now.")
             case "plan":
                 account = await parts.database.write(purses.set_plan, actor, tariff, user_id, form.text("plan"))
-                return back(request, here, f"The plan is {account.plan}; there are {account.balance:,} purses.")
+                return back(request, here, f"The plan is {account.plan}; there are {number(account.balance)} credits.")
             case _:
                 raise NotFound("There is no such action.")
     except (Invalid, Conflict, NotAllowed) as error:
-        return await _shown(request, user_id, problems_of(error), status=422)
+        status = 403 if isinstance(error, NotAllowed) else 422
+        return await _shown(request, user_id, problems_of(error), status=status)
 
 
 def _token(tx: Tx, actor: Actor, tariff: Tariff, username: str, label: str) -> str:

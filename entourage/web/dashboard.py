@@ -14,6 +14,7 @@ from entourage.archive.model import Download, DownloadFilter, DownloadStatus, It
 from entourage.archive.statistics import Overview
 from entourage.kernel.db import Tx
 from entourage.web.chart import bars
+from entourage.web.collecting import Moved, moved
 from entourage.web.frame import page
 from entourage.web.parts import Ask, parts_of
 from entourage.web.queueing import reasons
@@ -23,6 +24,7 @@ from entourage.web.words import plural
 DAYS = 30
 NEWEST = 12
 RUNNING = 6
+WATCHED = 6
 NEARLY_FULL = 0.9
 
 
@@ -46,6 +48,7 @@ class Board:
     reasons: Mapping[int, str]
     newest: Sequence[Download]
     worries: Sequence[Worry]
+    watched: Sequence[Moved]
     now: datetime
 
 
@@ -62,6 +65,7 @@ def look(tx: Tx, actor: Actor) -> Board:
         reasons=reasons(tx, actor, running),
         newest=downloads.listing(tx, actor, kept, number=1, size=NEWEST).items,
         worries=worries(overview, schedules.listing(tx, actor)),
+        watched=moved(tx, actor, WATCHED),
         now=tx.now,
     )
 

@@ -24,6 +24,9 @@ from entourage.web.visitor import visitor_of
 
 Rows = Iterable[Sequence[object]]
 MOST = 500
+_FULLWIDTH = "\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}"
+_FORMULAS = {*"=+-@\t\r\n|%", *_FULLWIDTH}
+"""What spreadsheets take for the begin of a formula."""
 _INTERVAL = ("share", "low_95", "high_95", "sample", "population")
 
 
@@ -105,7 +108,7 @@ def sheet(tx: Tx, actor: Actor, uuid: str, name: str) -> tuple[str, str]:
 
 def _plain(value: object) -> object:
     """A cell; a text that a spreadsheet would take for a formula is kept from being one."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r"} else value
+    return f"'{value}" if isinstance(value, str) and value[:1] in _FORMULAS else value
 
 
 @get("/channels/{uuid:str}/data/{name:str}")

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,9 +15,9 @@ from litestar.params import FromPath
 from litestar.response import Redirect
 
 from entourage.insight import importing
-from entourage.kernel.errors import Conflict, EntourageError, Invalid, NotFound, Problem, Refused
+from entourage.kernel.errors import Conflict, EntourageError, Invalid, NotFound, Problem
 from entourage.web.entry import problems_of
-from entourage.web.faults import sentence
+from entourage.web.faults import TITLES, sentence
 from entourage.web.frame import back, page
 from entourage.web.parts import Ask, parts_of
 from entourage.web.visitor import form_of, visitor_of
@@ -25,6 +26,7 @@ LARGEST: Final = 8 * 1024**3
 """Bytes of a file that is sent through the browser; larger ones are named where they lie."""
 UPLOADS: Final = "imports"
 """The folder in the data folder where they wait; the import deletes them when it is done."""
+NO_ROOM: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 async def _shown(request: Ask, problems: dict[str, str], path: str = "", status: int = 200) -> Response[Any]:
@@ -67,33 +69,70 @@ def _plain(error: Exception) -> str:
 async def upload(request: Ask) -> Response[bytes]:
     """A file sent as the body of the request, under the name in the address; it is imported once it is here whole."""
     parts, actor = parts_of(request), visitor_of(request).actor
-    name = Path(request.query_params.get("name", "")).name[:200] or "upload"
+    name = _shown_name(request.query_params.get("name", ""))
     folder = parts.settings.data / UPLOADS
     kept = folder / f"{secrets.token_hex(8)}{''.join(Path(name).suffixes[-2:])[:20]}"
-    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     try:
+        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
         await _received(request, kept)
         made = await parts.database.write(importing.add, actor, kept, name)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            await asyncio.to_thread(kept.unlink)
+    except EntourageError as error:
+        await asyncio.to_thread(_drop, kept)
+        return _refused(*_status_of(error))
+    except OSError as error:
+        await asyncio.to_thread(_drop, kept)
+        if error.errno not in NO_ROOM:
+            raise
+        return _refused(507, "There is no room left on the server's disk.")
+    except BaseException:  # the sender went away, or the server ends
+        _drop(kept)
         raise
+    if Path(made.path) != kept.resolve():  # the same was sent before, and that import goes on
+        await asyncio.to_thread(_drop, kept)
     return Response(msgspec.json.encode({"id": made.id}), media_type=MediaType.JSON, status_code=201)
+
+
+def _shown_name(given: str) -> str:
+    """The name of a file as its sender calls it: without folders, in characters that can be shown and kept."""
+    plain = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in given)
+    return Path(plain.replace("\\", "/")).name[:200] or "upload"
+
+
+def _drop(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()
+
+
+def _status_of(error: EntourageError) -> tuple[int, str]:
+    return next(TITLES[kind][0] for kind in type(error).__mro__ if kind in TITLES), sentence(error)
+
+
+def _refused(status: int, text: str) -> Response[bytes]:
+    """The answer to the script that sent the file."""
+    return Response(msgspec.json.encode({"problem": text}), media_type=MediaType.JSON, status_code=status)
+
+
+def _too_large() -> Conflict:
+    return Conflict("This file is larger than the browser may send; it has to be imported where it lies.")
 
 
 async def _received(request: Ask, path: Path) -> None:
     size, announced = 0, request.headers.get("content-length")
+    if announced is not None and announced.isdecimal() and int(announced) > LARGEST:
+        raise _too_large()
     file = await asyncio.to_thread(path.open, "wb")
     try:
         async for piece in request.stream():
             size += len(piece)
             if size > LARGEST:
-                raise Refused("This file is larger than the browser may send; name it where it lies instead.")
+                raise _too_large()
             await asyncio.to_thread(file.write, piece)
     finally:
         await asyncio.to_thread(file.close)
-    if not size or (announced is not None and announced.isdecimal() and int(announced) != size):
+    if announced is not None and announced.isdecimal() and int(announced) != size:
         raise Conflict("The file did not come whole; send it again.")
+    if not size:
+        raise Invalid(Problem("file", "is empty"))
 
 
 @post("/collecting/imports/{import_id:int}/{deed:str}")

@@ -26,10 +26,10 @@ _Place = Callable[[float], float]
 """Turns a value into a place on the page."""
 
 
-def _svg(height: float, words: str, *parts: Markup, look: str = "") -> Markup:
+def _svg(height: float, words: str, *parts: Markup, look: str = "", width: int = WIDTH) -> Markup:
     return Markup(
         '<svg class="plot {}" viewBox="0 0 {} {:.0f}" width="{}" height="{:.0f}" role="img" aria-label="{}">{}</svg>'
-    ).format(look, WIDTH, height, WIDTH, height, words, Markup("").join(parts))
+    ).format(look, width, height, width, height, words, Markup("").join(parts))
 
 
 def short(value: float) -> str:
@@ -59,7 +59,9 @@ def _scale(low: float, high: float) -> tuple[float, float, float]:
     return math.floor(low / step) * step, math.ceil(high / step) * step, step
 
 
-def lines(series: Sequence[Line], *, height: int = 220, words: str = "", from_zero: bool = False) -> Markup:
+def lines(
+    series: Sequence[Line], *, width: int = WIDTH, height: int = 220, words: str = "", from_zero: bool = False
+) -> Markup:
     """Lines over time, one colour each; a single one gets a washed area below it."""
     shown = [line for line in series if line.points]
     if not shown:
@@ -68,7 +70,7 @@ def lines(series: Sequence[Line], *, height: int = 220, words: str = "", from_ze
     values = [value for line in shown for _, value in line.points]
     begin, end = min(moments), max(*moments, min(moments) + 1)
     low, high, step = _scale(0 if from_zero else min(values), max(values))
-    room_x, room_y = WIDTH - _LEFT - _RIGHT, height - _TOP - _BOTTOM
+    room_x, room_y = width - _LEFT - _RIGHT, height - _TOP - _BOTTOM
 
     def x_of(at: float) -> float:
         return _LEFT + room_x * (at - begin) / (end - begin)
@@ -76,7 +78,7 @@ def lines(series: Sequence[Line], *, height: int = 220, words: str = "", from_ze
     def y_of(value: float) -> float:
         return _TOP + room_y * (1 - (value - low) / (high - low))
 
-    parts = [_marks(low, high, step, y_of), _dates(begin, end, x_of, height)]
+    parts = [_marks(low, high, step, y_of, width), _dates(begin, end, x_of, height)]
     for index, line in enumerate(shown):
         spots = [(x_of(at.timestamp()), y_of(value)) for at, value in line.points]
         path = " ".join(f"{'ML'[place > 0]}{x:.1f} {y:.1f}" for place, (x, y) in enumerate(spots))
@@ -97,10 +99,10 @@ def lines(series: Sequence[Line], *, height: int = 220, words: str = "", from_ze
         ]
     first, last = shown[0].points[0], shown[0].points[-1]
     said = words or f"{shown[0].name}: from {number(first[1])} to {number(last[1])}"
-    return _svg(height, said, *parts, look="lines")
+    return _svg(height, said, *parts, look="lines wide" if width > WIDTH else "lines", width=width)
 
 
-def _marks(low: float, high: float, step: float, y_of: _Place) -> Markup:
+def _marks(low: float, high: float, step: float, y_of: _Place, width: int = WIDTH) -> Markup:
     marks: list[Markup] = []
     for place in range(round((high - low) / step) + 1):
         value = low + place * step
@@ -109,7 +111,7 @@ def _marks(low: float, high: float, step: float, y_of: _Place) -> Markup:
             Markup(
                 '<line class="grid" x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}"/>'
                 '<text x="{}" y="{:.1f}" text-anchor="end">{}</text>'
-            ).format(_LEFT, WIDTH - _RIGHT, y, y, _LEFT - 7, y + 4, short(value))
+            ).format(_LEFT, width - _RIGHT, y, y, _LEFT - 7, y + 4, short(value))
         )
     return Markup("").join(marks)
 

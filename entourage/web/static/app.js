@@ -81,8 +81,8 @@ function open() {
   stream.addEventListener('queue.progress', (event) => progress(JSON.parse(event.data)));
   stream.addEventListener('queue.changed', () => { refresh('queue.changed'); recount(); });
   const shown = ['plan.changed', 'collection.updated', 'connection.changed', 'import.progress', 'import.finished'];
-  for (const kind of shown) stream.addEventListener(kind, () => refresh(kind));
-  stream.addEventListener('missed', () => ['queue.changed', ...shown].forEach(refresh));
+  for (const kind of shown) stream.addEventListener(kind, (event) => refresh(kind, JSON.parse(event.data)));
+  stream.addEventListener('missed', () => ['queue.changed', ...shown].forEach((kind) => refresh(kind)));
   stream.addEventListener('queue.finished', (event) => {
     const told = JSON.parse(event.data);
     refresh('queue.finished');
@@ -139,9 +139,11 @@ function progress(told) {
 
 // Parts of a page that show the queue are fetched again when it changes; not faster than can be read.
 const due = new Map();
-function refresh(kind) {
+function refresh(kind, told = null) {
   for (const part of $$(`[data-refresh~="${kind}"]`)) {
     if (due.has(part.id)) continue;
+    // The page of a channel shows what a run brought when the run is over, and is left alone until then.
+    if (told && part.dataset.channel && (String(told.channel_id) !== part.dataset.channel || told.status === 'running')) continue;
     const calm = Number(part.dataset.calm || 900);
     due.set(part.id, setTimeout(() => renew(part.id), calm));
   }
@@ -158,19 +160,28 @@ function renew(id) {
 }
 
 // ---- what was ticked or unfolded stays so when a part is fetched again
-let ticked = [], focused = '';
+let ticked = [], unfolded = [], focused = '';
 document.addEventListener('htmx:beforeSwap', (event) => {
+  unfolded = $$('details[open]', event.detail.target).map(foldOf);
   ticked = $$('input[type=checkbox]:checked[id]', event.detail.target).map((box) => box.id);
   focused = document.activeElement?.id || '';
 });
-document.addEventListener('htmx:afterSettle', () => {
+document.addEventListener('htmx:afterSettle', (event) => {
   for (const id of ticked) {
     const box = document.getElementById(id);
     if (box) box.checked = true;
   }
+  for (const fold of unfolded.length ? $$('details:not([open])', event.target) : []) if (unfolded.includes(foldOf(fold))) fold.open = true;
   if (focused && document.activeElement === document.body) document.getElementById(focused)?.focus({ preventScroll: true });
   ticks();
   times();
+});
+function foldOf(details) {
+  const place = details.closest('[id]');
+  return `${place?.id} ${$$('details', place ?? document).indexOf(details)}`;
+}
+document.addEventListener('htmx:configRequest', (event) => {
+  if (event.detail.verb === 'get') for (const [name, value] of [...event.detail.formData]) if (!value) event.detail.formData.delete(name);
 });
 document.addEventListener('htmx:responseError', (event) => {
   note(event.detail.xhr.status === 403 ? 'This page is too old; reload it and try again.' : 'That did not work; try again in a moment.', 'bad');
@@ -290,9 +301,31 @@ for (const chip of $$('[data-depth]')) {
   chip.addEventListener('click', () => {
     const numbers = chip.dataset.depth.split(','), fields = $$('[data-depth-field]');
     fields.forEach((field, place) => { field.value = numbers[place]; });
-    fields[0]?.dispatchEvent(new Event('change', { bubbles: true }));
+    fields[0]?.dispatchEvent(new Event('input', { bubbles: true }));
   });
 }
+document.addEventListener('input', (event) => {
+  if (!event.target.matches('[data-depth-field]')) return;
+  const numbers = $$('[data-depth-field]').map((field) => field.value).join(','), said = $('#depth-said');
+  said.textContent = said.dataset.own;
+  for (const chip of $$('[data-depth]')) {
+    const chosen = chip.dataset.depth === numbers;
+    chip.setAttribute('aria-pressed', chosen);
+    if (chosen) said.textContent = chip.dataset.words;
+  }
+});
+
+// ---- pictures that cannot be had: what stands there instead
+function stand(picture) {
+  if (picture.dataset?.initial === undefined) return;
+  const instead = document.createElement('span');
+  instead.className = picture.dataset.look ?? picture.className;
+  instead.textContent = picture.dataset.initial;
+  if (!picture.dataset.look) instead.setAttribute('aria-hidden', 'true');
+  picture.replaceWith(instead);
+}
+document.addEventListener('error', (event) => stand(event.target), true);
+for (const picture of $$('img[data-initial]')) if (picture.complete && !picture.naturalWidth) stand(picture);
 
 // ---- keys
 const dialog = $('#keys');

@@ -17,8 +17,8 @@ async function picture(svg, title) {
   copy.setAttribute('xmlns', 'http://www.w3.org/2000/svg');
   copy.setAttribute('width', width);
   copy.setAttribute('height', height);
-  const image = new Image();
-  image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(new XMLSerializer().serializeToString(copy))}`;
+  const image = new Image(), text = new XMLSerializer().serializeToString(copy).toWellFormed();
+  image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(text.replace(/[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/g, ''))}`;
   await image.decode();
   const canvas = document.createElement('canvas'), scale = 2;
   canvas.width = (width + 2 * edge) * scale;
@@ -47,3 +47,30 @@ document.addEventListener('click', async (event) => {
 });
 for (const button of document.querySelectorAll('[data-save-plot]')) button.hidden = false;
 document.addEventListener('htmx:afterSettle', () => { for (const button of document.querySelectorAll('[data-save-plot]')) button.hidden = false; });
+
+// Channels that are ticked to be compared stay so while one looks for the next.
+const picked = document.getElementById('picked'), list = '#list input[name=with]';
+function pick(box) {
+  const kept = [...picked.querySelectorAll('input')].find((one) => one.value === box.value);
+  if (!box.checked) kept?.parentElement.remove();
+  else if (!kept) {
+    const chip = document.createElement('label'), tick = document.createElement('input');
+    chip.className = 'chip press';
+    Object.assign(tick, { type: 'checkbox', name: 'with', value: box.value, checked: true });
+    chip.append(tick, box.dataset.name);
+    picked.querySelector('button').before(chip);
+  }
+  mirror();
+}
+function mirror() {
+  const values = [...picked.querySelectorAll('input')].map((one) => one.value);
+  for (const box of document.querySelectorAll(list)) box.checked = values.includes(box.value);
+  picked.hidden = values.length === 0;
+  picked.querySelector('button').disabled = values.length < 2;
+}
+if (picked) {
+  document.getElementById('compare-ticked')?.remove();
+  document.getElementById('compare').addEventListener('change', (event) => pick(event.target));
+  document.addEventListener('htmx:afterSettle', () => { document.getElementById('compare-ticked')?.remove(); mirror(); });
+  for (const box of document.querySelectorAll(`${list}:checked`)) pick(box);
+}

@@ -8,7 +8,12 @@ function send(file) {
     request.setRequestHeader('X-CSRF-Token', files.dataset.csrf);
     request.setRequestHeader('Content-Type', 'application/octet-stream');
     request.upload.onprogress = (event) => { if (event.lengthComputable) bar.value = 100 * event.loaded / event.total; };
-    request.onload = () => (request.status === 201 ? done() : failed(new Error(`“${file.name}” was not taken (${request.status}).`)));
+    request.onload = () => {
+      if (request.status === 201) { done(); return; }
+      let why = `The server answered ${request.status}.`;
+      try { why = JSON.parse(request.responseText).problem ?? why; } catch { /* a page, not an answer of the upload */ }
+      failed(new Error(`“${file.name}” was not taken. ${why}`));
+    };
     request.onerror = () => failed(new Error('The server cannot be reached.'));
     request.send(file);
   });
@@ -26,7 +31,9 @@ async function sendAll(chosen) {
     location.assign('/collecting/imports');
   } catch (error) {
     said.textContent = error.message;
+    said.setAttribute('role', 'alert');
     bar.hidden = true;
+    files.value = '';
   }
 }
 
