@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from entourage.accounts.model import Actor
-from entourage.insight import categories as methods
 from entourage.insight import ages, channels, content, counting, genders, places, quality, samples
+from entourage.insight import categories as methods
 from entourage.insight.categories import Categories
 from entourage.insight.content import Engagement
 from entourage.insight.crowds import Crowd

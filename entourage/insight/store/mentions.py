@@ -34,6 +34,13 @@ _ONE_NAME = (
     .limit(_LIMIT)
     .offset(_OFFSET)
 )
+_one_name = (
+    sa.select(_m.author_id)
+    .where(*_by_name, _m.author_id != _CHANNEL)
+    .limit(_bind("enough", type_=sa.Integer))
+    .subquery()
+)
+_COUNT_ONE_NAME = sa.select(sa.func.count()).select_from(_one_name)
 _authors = sa.select(_m.author_id).where(*_naming).distinct().limit(_bind("enough", type_=sa.Integer)).subquery()
 _COUNT_INCOMING = sa.select(sa.func.count()).select_from(_authors)
 _named = (_m.author_id == _CHANNEL, _m.network == _bind("net"))
@@ -94,7 +101,10 @@ def incoming(
 
 def count_incoming(tx: Tx, channel_id: int, network: str, handles: Sequence[str], enough: int) -> int:
     """How many others name one of the handles, counted up to `enough`."""
-    return int(tx.value(_COUNT_INCOMING, handles=handles, net=network, channel=channel_id, enough=enough))
+    bound = {"net": network, "channel": channel_id, "enough": enough}
+    if len(handles) == 1:
+        return int(tx.value(_COUNT_ONE_NAME, handle=handles[0], **bound))
+    return int(tx.value(_COUNT_INCOMING, handles=handles, **bound))
 
 
 def outgoing(tx: Tx, channel_id: int, network: str, *, skipped: int, most: int) -> list[Outgoing]:
