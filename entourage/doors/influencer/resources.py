@@ -13,8 +13,9 @@ from entourage.doors.asking import Asked, query
 from entourage.doors.door import Reply, visit_of
 from entourage.doors.influencer import shaping, wire
 from entourage.doors.influencer.dialect import Links, answer
-from entourage.doors.influencer.selling import cashier_of, holder_of, sold, sold_at_once
+from entourage.doors.influencer.selling import cashier_of, holder_of, keeper_of, sold, sold_at_once
 from entourage.insight import channels, content, engaged, figures, growth, mentions
+from entourage.insight.keeping import Keeper
 from entourage.kernel.db import Tx
 from entourage.kernel.paging import Page
 
@@ -49,10 +50,11 @@ async def balance(request: Asked) -> Reply:
 @get("/channels/search")
 async def search(request: Asked) -> Reply:
     """Channels by the beginning of their user name, in the order of their names."""
-    asked, links = query(request, wire.SearchQuery), Links(request)
+    asked, links, keeper = query(request, wire.SearchQuery), Links(request), keeper_of(request)
 
     def make(tx: Tx, actor: Actor) -> wire.SearchResult:
         page = channels.search(tx, actor, asked.username, network=asked.media, number=asked.page, size=SIZE)
+        keeper.asked(each.id for each in page.items)
         return shaping.search_result(page, figures.categories_of(tx, page.items), links)
 
     return await sold(request, "search", asked.username, make)
@@ -62,11 +64,12 @@ async def search(request: Asked) -> Reply:
 async def channel(request: Asked) -> Reply:
     """A channel as it was last seen."""
     uuid = _uuid(request)
-    return await sold_at_once(request, "channel", uuid, _channel, uuid)
+    return await sold_at_once(request, "channel", uuid, _channel, uuid, keeper_of(request))
 
 
-def _channel(tx: Tx, actor: Actor, uuid: str) -> wire.Channel:
+def _channel(tx: Tx, actor: Actor, uuid: str, keeper: Keeper) -> wire.Channel:
     found = channels.get(tx, actor, uuid)
+    keeper.asked([found.id])
     return shaping.channel(found, figures.categories_of(tx, [found]))
 
 
@@ -77,22 +80,26 @@ def _channel(tx: Tx, actor: Actor, uuid: str) -> wire.Channel:
 async def audience(request: Asked) -> Reply:
     """Genders, countries and ages of those who follow the channel."""
     uuid = _uuid(request)
-    return await sold(request, "audience", uuid, _audience, uuid)
+    return await sold(request, "audience", uuid, _audience, uuid, keeper_of(request))
 
 
-def _audience(tx: Tx, actor: Actor, uuid: str) -> wire.Audience:
-    return shaping.audience(figures.of(tx, actor, channels.get(tx, actor, uuid).id).audience)
+def _audience(tx: Tx, actor: Actor, uuid: str, keeper: Keeper) -> wire.Audience:
+    found = channels.get(tx, actor, uuid)
+    keeper.asked([found.id])
+    return shaping.audience(figures.of(tx, actor, found.id).audience)
 
 
 @get("/channels/{channel_id:str}/analytics/quality")
 async def quality(request: Asked) -> Reply:
     """How genuine those who follow the channel are."""
     uuid = _uuid(request)
-    return await sold(request, "quality", uuid, _quality, uuid)
+    return await sold(request, "quality", uuid, _quality, uuid, keeper_of(request))
 
 
-def _quality(tx: Tx, actor: Actor, uuid: str) -> wire.Quality:
-    return shaping.quality(figures.of(tx, actor, channels.get(tx, actor, uuid).id).quality)
+def _quality(tx: Tx, actor: Actor, uuid: str, keeper: Keeper) -> wire.Quality:
+    found = channels.get(tx, actor, uuid)
+    keeper.asked([found.id])
+    return shaping.quality(figures.of(tx, actor, found.id).quality)
 
 
 @get("/channels/{channel_id:str}/analytics/mentions/incoming")
@@ -142,10 +149,11 @@ async def _listed(
     shape: Callable[[Page[T], Links], object],
 ) -> Reply:
     """A page of what belongs to a channel."""
-    uuid, asked, links = _uuid(request), query(request, wire.PageQuery), Links(request)
+    uuid, asked, links, keeper = _uuid(request), query(request, wire.PageQuery), Links(request), keeper_of(request)
 
     def make(tx: Tx, actor: Actor) -> object:
         found = channels.get(tx, actor, uuid)
+        keeper.asked([found.id])
         return shape(verb(tx, actor, found.id, asked.page, SIZE), links)
 
     return await sold(request, resource, uuid, make)

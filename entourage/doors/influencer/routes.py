@@ -14,8 +14,9 @@ from entourage.doors import docs, openapi
 from entourage.doors.door import Door, House, Turnstile, application
 from entourage.doors.influencer import calls, resources
 from entourage.doors.influencer.dialect import Dialect
-from entourage.doors.influencer.selling import with_till
+from entourage.doors.influencer.selling import with_staff
 from entourage.doors.limits import Count, Limiter
+from entourage.insight.keeping import Keeper
 
 ROOT: Final = "/v1"
 STRANGERS: Final = 100
@@ -45,7 +46,7 @@ def build(house: House, turnstile: Turnstile | None = None) -> ASGIApp:
     return Door(
         house,
         Dialect(),
-        with_till(inside, cashier),
+        with_staff(inside, cashier, Keeper(house.database)),
         counts,
         verifier=Verifier(house.database),
         options_inside=True,

@@ -10,19 +10,21 @@ from entourage.accounts.model import Actor, Holder
 from entourage.doors.asking import Asked
 from entourage.doors.door import Reply, Visit, visit_of
 from entourage.doors.influencer.dialect import encoded, receipt
+from entourage.insight.keeping import Keeper
 from entourage.kernel.db import Tx
 from entourage.kernel.errors import Unauthenticated
 
 P = ParamSpec("P")
 Verb = Callable[Concatenate[Tx, Actor, P], object]
-_TILL = "entourage_till"
+_TILL, _KEEPER = "entourage_till", "entourage_keeper"
 
 
-def with_till(inside: ASGIApp, cashier: Cashier) -> ASGIApp:
-    """The application, whose calls find the cashier."""
+def with_staff(inside: ASGIApp, cashier: Cashier, keeper: Keeper) -> ASGIApp:
+    """The application, whose calls find the cashier and the keeper."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        cast("dict[str, Any]", scope)[_TILL] = cashier
+        found = cast("dict[str, Any]", scope)
+        found[_TILL], found[_KEEPER] = cashier, keeper
         await inside(scope, receive, send)
 
     return app
@@ -31,6 +33,11 @@ def with_till(inside: ASGIApp, cashier: Cashier) -> ASGIApp:
 def cashier_of(request: Asked) -> Cashier:
     """Who takes the credits."""
     return cast("dict[str, Any]", request.scope)[_TILL]
+
+
+def keeper_of(request: Asked) -> Keeper:
+    """Who keeps what was counted."""
+    return cast("dict[str, Any]", request.scope)[_KEEPER]
 
 
 def holder_of(visit: Visit) -> Holder:
