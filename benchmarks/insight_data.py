@@ -135,7 +135,7 @@ FROM numbers_of_benchmark WHERE v % 2 = 0;
 def _statements(channels: int, large: int, many: int, twelve: str) -> Sequence[str]:
     followers = f"CASE WHEN v = 1 THEN {channels} WHEN v <= {large} THEN {many} ELSE {SMALL_FOLLOWERS} END"
     filled = _STATEMENTS.format(
-        NOW=NOW, DAY=DAY, channels=channels, large=large, many=many, few=SMALL_FOLLOWERS, twelve=twelve,
-        followers=followers,
+        NOW=NOW, DAY=f"CAST({DAY} AS BIGINT)", channels=channels, large=large, many=many, few=SMALL_FOLLOWERS,
+        twelve=twelve, followers=followers,
     )  # fmt: skip
     return [text for text in filled.split(";\n") if text.strip()]
