@@ -20,6 +20,7 @@ from entourage.kernel.db import Tx
 from entourage.kernel.paging import Page
 
 T = TypeVar("T")
+Q = TypeVar("Q", bound=wire.Query)
 SIZE: Final = 20
 """Entries of a page."""
 VERSION: Final = "1.0.0"
@@ -50,7 +51,7 @@ async def balance(request: Asked) -> Reply:
 @get("/channels/search")
 async def search(request: Asked) -> Reply:
     """Channels by the beginning of their user name, in the order of their names."""
-    asked, links, keeper = query(request, wire.SearchQuery), Links(request), keeper_of(request)
+    asked, links, keeper = _asked(request, wire.SearchQuery), Links(request), keeper_of(request)
 
     def make(tx: Tx, actor: Actor) -> wire.SearchResult:
         page = channels.search(tx, actor, asked.username, network=asked.media, number=asked.page, size=SIZE)
@@ -117,7 +118,7 @@ async def outgoing_mentions(request: Asked) -> Reply:
 @get("/channels/{channel_id:str}/analytics/follower-changes")
 async def follower_changes(request: Asked) -> Reply:
     """The followers of the channel day by day, the oldest day first; the whole period in one page."""
-    uuid, asked, links = _uuid(request), query(request, wire.ChangesQuery), Links(request)
+    uuid, asked, links = _uuid(request), _asked(request, wire.ChangesQuery), Links(request)
 
     def make(tx: Tx, actor: Actor) -> wire.Changes:
         found = channels.get(tx, actor, uuid)
@@ -149,7 +150,7 @@ async def _listed(
     shape: Callable[[Page[T], Links], object],
 ) -> Reply:
     """A page of what belongs to a channel."""
-    uuid, asked, links, keeper = _uuid(request), query(request, wire.PageQuery), Links(request), keeper_of(request)
+    uuid, asked, links, keeper = _uuid(request), _asked(request, wire.PageQuery), Links(request), keeper_of(request)
 
     def make(tx: Tx, actor: Actor) -> object:
         found = channels.get(tx, actor, uuid)
@@ -157,6 +158,12 @@ async def _listed(
         return shape(verb(tx, actor, found.id, asked.page, SIZE), links)
 
     return await sold(request, resource, uuid, make)
+
+
+def _asked(request: Asked, shape: type[Q]) -> Q:
+    """What stands in the address, for who may ask at all."""
+    visit_of(request)
+    return query(request, shape)
 
 
 def _uuid(request: Asked) -> str:

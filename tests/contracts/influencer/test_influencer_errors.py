@@ -106,6 +106,17 @@ def test_who_shows_no_token_or_one_that_does_not_count_is_not_authorized(stage: 
     assert stage.ledger() == []
 
 
+def test_what_is_wrong_is_looked_at_in_a_known_order(stage: Stage) -> None:
+    poor = stage.client(stage.token(plan="basic", credits_left=0))
+    bad, forbidden = "/v1/channels/search?page=0", f"/v1/channels/{UNKNOWN}/analytics/engaged"
+    told(stage.client().post(bad), 405, "Method not allowed")
+    told(stage.client().get(bad), 401, "Not authorized")
+    assert poor.get(bad).status_code == 400
+    assert poor.get(forbidden + "?page=0").status_code == 400
+    told(poor.get(forbidden), 403, "Forbidden")
+    told(poor.get(f"/v1/channels/{UNKNOWN}"), 429, "Not enough credits")
+
+
 def test_a_token_that_is_revoked_or_whose_user_is_disabled_stops_counting_within_three_seconds(stage: Stage) -> None:
     first, second = stage.client(stage.token()), stage.client(stage.token())
     assert first.get("/v1/").status_code == second.get("/v1/").status_code == 200
