@@ -15,6 +15,8 @@ from entourage.insight.store import facts as store
 from entourage.kernel.db import Tx
 from entourage.networks.facts import CommentFact, Fact, FollowFact, LikeFact, PostFact, ProfileFact
 
+BELL = "facts"
+"""Rings after facts were learned; listen for it with `Database.listen`."""
 MOST = 5_000
 """Facts that are best learned in one transaction: enough to be quick, few enough not to hold others up."""
 
@@ -41,6 +43,7 @@ def learn(tx: Tx, facts: Sequence[Fact]) -> Learned:
     keys: list[Key] = [(fact.network, fact.author) for fact in (*posts, *comments)]
     keys += [(fact.network, fact.profile) for fact in likes]
     keys += [(fact.network, who) for fact in follows for who in (fact.follower, fact.followed)]
+    _tell(tx)
     people = People(tx, keys, profiles)
     hung: list[Key] = [(fact.network, fact.post) for fact in (*comments, *likes)]
     posting = Posting(tx, hung, posts, people.ids)
@@ -100,4 +103,15 @@ def lost(tx: Tx, channel_id: int, *, before: datetime, at: datetime) -> int:
     For when the whole list of followers was read and they were not in it any more.
     """
     tx.lock("facts")
+    _tell(tx)
     return store.lose(tx, channel_id, before, at, next_noted(tx, channel_id))
+
+
+def version(tx: Tx) -> int:
+    """A number that grows whenever anything is learned or lost; who kept an answer compares it."""
+    return store.version(tx)
+
+
+def _tell(tx: Tx) -> None:
+    store.touch(tx)
+    tx.ring(BELL)

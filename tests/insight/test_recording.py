@@ -237,3 +237,17 @@ def test_what_became_of_the_facts_is_counted(database: Database) -> None:
     assert first.new == {"profile": 4, "post": 3, "comment": 2, "like": 2, "follow": 4}
     assert again.new == {"profile": 0, "post": 0, "comment": 0, "like": 0, "follow": 0}
     assert first.told == again.told == {"profile": 4, "post": 3, "comment": 2, "like": 2, "follow": 4}
+
+
+def test_whatever_is_learned_or_lost_makes_a_new_version(database: Database) -> None:
+    def version() -> int:
+        with database.reading() as tx:
+            return recording.version(tx)
+
+    versions = [version()]
+    ids = learn(database, follow("7", "1")).ids
+    versions.append(version())
+    database.write_now(lambda tx: recording.lost(tx, ids["instagram", "1"], before=NOON + DAY, at=NOON + DAY))
+    versions.append(version())
+    assert versions == sorted(set(versions))
+    assert version() == versions[-1]

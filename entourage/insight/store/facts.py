@@ -11,6 +11,7 @@ from entourage.insight.store.tables import (
     comments,
     figures,
     follows,
+    knowledge,
     likes,
     mentions,
     plans,
@@ -250,6 +251,23 @@ def add_follows(tx: Tx, rows: Rows) -> int:
 def lose(tx: Tx, channel_id: int, before: datetime, moment: datetime, noted: datetime) -> int:
     """End what was last seen `before`; how many that were."""
     return tx.run(_LOSE, channel=channel_id, before=before, moment=moment, noted=noted)
+
+
+# Whether anything changed
+
+_touched = upsert(knowledge).values(id=1, version=1)
+_TOUCH = _touched.on_conflict_do_update(index_elements=["id"], set_={"version": knowledge.c.version + 1})
+_VERSION = sa.select(knowledge.c.version)
+
+
+def touch(tx: Tx) -> None:
+    """Count up the version of all that is known."""
+    tx.run(_TOUCH)
+
+
+def version(tx: Tx) -> int:
+    """The version of all that is known; 0 while nothing is."""
+    return int(tx.value(_VERSION) or 0)
 
 
 # One that turned out to be two

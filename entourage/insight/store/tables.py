@@ -137,6 +137,14 @@ sa.Index(
     "ix_mentions_handle_network_posts", mentions.c.handle, mentions.c.network, mentions.c.posts, mentions.c.author_id
 )
 
+knowledge = sa.Table(
+    "knowledge",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+)
+"""One row whose number grows with every batch of facts, so that an answer made before can tell whether it still holds."""
+
 samples = sa.Table(
     "samples",
     metadata,

@@ -146,6 +146,15 @@ def _mentions() -> None:
     op.create_index("ix_mentions_handle_network_posts", "mentions", ["handle", "network", "posts", "author_id"])
 
 
+def _knowledge() -> None:
+    op.create_table(
+        "knowledge",
+        sa.Column("id", sa.Integer, autoincrement=False, nullable=False),
+        sa.Column("version", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_knowledge"),
+    )
+
+
 def _samples() -> None:
     op.create_table(
         "samples",
@@ -252,6 +261,7 @@ def upgrade() -> None:
     _likes()
     _follows()
     _mentions()
+    _knowledge()
     _samples()
     _figures()
     _imports()
