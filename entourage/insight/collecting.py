@@ -168,11 +168,18 @@ def challenged(tx: Tx, order: Order, words: str) -> None:
     runs.save(tx, order.plan, run, replace(run, calls=run.calls + 1))
 
 
-def failed(tx: Tx, order: Order, words: str) -> None:
-    """The run cannot go on; what it learned stays."""
+def failed(tx: Tx, order: Order, words: str, *, calls: int = 1) -> None:
+    """The run cannot go on, after so many more calls; what it learned stays."""
     run = order.run
     if _stands(tx, run):
-        _close(tx, order.plan, run, replace(run, status=Status.FAILED, error=words, calls=run.calls + 1))
+        _close(tx, order.plan, run, replace(run, status=Status.FAILED, error=words, calls=run.calls + calls))
+
+
+def without_account(tx: Tx, order: Order, words: str) -> None:
+    """The account that the plan reads with cannot be used; a plan whose account is no more rests."""
+    failed(tx, order, words, calls=0)
+    if order.connection is None:
+        plans.rest(tx, order.plan)
 
 
 def vanished(tx: Tx, order: Order, words: str) -> None:

@@ -58,8 +58,8 @@ class Collector:
         if order is None:
             return Done()
         running.lane = order.lane
-        if order.connection is not None and order.connection.state is ConnectionState.SIGNED_OUT:
-            return Done(partial(collecting.failed, order=order, words=order.connection.reason or _SIGNED_OUT))
+        if (missing := _missing(order)) is not None:
+            return Done(partial(collecting.without_account, order=order, words=missing))
         try:
             return Done(await self._answer(order))
         except _ANSWERS as answer:
@@ -92,7 +92,16 @@ async def _asked(reader: Reads, access: Access, order: Order) -> Record:
 
 _ANSWERS = (Challenged, Throttled, Unauthenticated, NotFound, Gone, NotAllowed, Conflict, Refused, Invalid)
 """What a network may say instead of what was asked; anything else is trouble, and the same is asked again."""
-_SIGNED_OUT = "The account is signed out; sign in again to go on."
+
+
+def _missing(order: Order) -> str | None:
+    """Why the account that a plan reads with cannot be used; None where it can, or none is wanted."""
+    account = order.connection
+    if order.plan.connection_id is not None and account is None:
+        return "The account that this plan reads with is not connected any more; choose another one."
+    if account is not None and account.state is ConnectionState.SIGNED_OUT:
+        return account.reason or "The account is signed out; sign in again to go on."
+    return None
 
 
 def _record(order: Order, error: EntourageError) -> Record:  # noqa: PLR0911 - a table of cases

@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
+import faults
 import pytest
 import sqlalchemy as sa
-from bench import ANN
+from bench import ANN, jpeg, opened, picture
+from faults import FaultServer
 
 from entourage.archive import expansion, queue
-from entourage.archive.model import Item, Wish
+from entourage.archive.model import Item, ItemStatus, Wish
 from entourage.insight import recording
 from entourage.insight.store.tables import channels, posts
 from entourage.kernel import jobs
@@ -87,3 +90,18 @@ async def test_a_thread_without_files_is_learned_too(database: Database, item: I
     await listed(database, item, recording.learn, *many)
     with database.reading() as tx:
         assert tx.value(sa.select(sa.func.count()).select_from(posts)) == 1200
+
+
+THREAD = """<html id="XF"><h1 class="p-title-value">Piers</h1>
+<article class="message" data-author="Ada" data-content="post-7"><div class="message-body">
+<p>Our #harbour</p><img src="/harbour.jpg" width="600" height="400"></div></article></html>"""
+
+
+async def test_a_thread_that_is_archived_tells_who_wrote_what(database_url: str, tmp_path: Path) -> None:
+    async with FaultServer() as server, opened(database_url, tmp_path / "data") as bench:
+        server.on("/harbour.jpg", jpeg(picture(1)))
+        item = await bench.run(server.on("/threads/piers.9/", faults.page(THREAD.encode(), "Content-Type: text/html")))
+        assert (item.status, item.items_done) == (ItemStatus.COMPLETED, 1)
+        with bench.parts.database.reading() as tx:
+            assert tx.one(sa.select(channels.c.network, channels.c.username)) == ("forum", "Ada")
+            assert tx.one(sa.select(posts.c.caption, posts.c.tags)) == ("Our #harbour", ["harbour"])

@@ -155,6 +155,18 @@ async def test_disconnecting_pauses_the_plans_that_read_with_the_account(at: Ben
     assert at.rows(table.c.id) == []
 
 
+async def test_a_plan_never_reads_as_a_stranger_because_its_account_is_gone(at: Bench) -> None:
+    account = await connected(at)
+    plan = at.watch(depth=SHALLOW, connection_id=account.id)
+    await at.over(plan)
+    at.database.write_now(connections.remove, ANN, account.id)
+    asked = len(at.glass.seen)
+    run = await at.again(plan)
+    assert (run.status, run.calls, len(at.glass.seen)) == (Status.FAILED, 0, asked)
+    assert "not connected any more" in str(run.error)
+    assert at.plan(plan).paused
+
+
 async def test_a_run_goes_on_with_the_account_that_the_plan_is_given(at: Bench) -> None:
     account = await connected(at)
     at.glass.changes.append(
