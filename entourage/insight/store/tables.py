@@ -143,7 +143,7 @@ knowledge = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("version", sa.BigInteger, nullable=False),
 )
-"""One row whose number grows with every batch of facts, so that an answer made before can tell whether it still holds."""
+"""One row whose number grows with every batch of facts: an answer made before can tell whether it still holds."""
 
 samples = sa.Table(
     "samples",
