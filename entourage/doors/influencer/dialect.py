@@ -145,7 +145,7 @@ class Links:
         scope = request.scope
         pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         self._asked = [(name, value) for name, value in pairs if name != "page"]
-        self._place = _origin(request) + scope["path"]
+        self._place = origin(request) + scope["path"]
 
     def around(self, number: int, pages: int) -> tuple[str | None, str | None]:
         """The next and the previous page of page `number`, null where there is none; raises NotFound beyond the end."""
@@ -157,7 +157,7 @@ class Links:
         return f"{self._place}?{urlencode([*self._asked, ('page', str(number))])}"
 
 
-def _origin(request: Asked) -> str:
+def origin(request: Asked) -> str:
     """How the client got here: the configured address, else the one it asked (as a trusted proxy told it)."""
     settings = visit_in(request.scope).house.settings
     if settings.public_url:

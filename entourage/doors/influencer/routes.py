@@ -14,7 +14,8 @@ from entourage.doors import docs, openapi
 from entourage.doors.door import Door, House, Turnstile, application
 from entourage.doors.influencer import calls, resources
 from entourage.doors.influencer.dialect import Dialect
-from entourage.doors.influencer.selling import with_staff
+from entourage.doors.influencer.remembered import Remembered
+from entourage.doors.influencer.selling import Staff, with_staff
 from entourage.doors.limits import Count, Limiter
 from entourage.insight.keeping import Keeper
 
@@ -42,11 +43,11 @@ def build(house: House, turnstile: Turnstile | None = None) -> ASGIApp:
     counts = Credited(turnstile or Turnstile(house.settings, Limiter()))
     pages = docs.handlers(f"{ROOT}/docs", document, {"/docs": "Downloads"})
     inside = application(house, [Router(ROOT, route_handlers=list(resources.HANDLERS)), *pages])
-    cashier = Cashier(house.database, house.settings.tariff)
+    staff = Staff(Cashier(house.database, house.settings.tariff), Keeper(house.database), Remembered(house.database))
     return Door(
         house,
         Dialect(),
-        with_staff(inside, cashier, Keeper(house.database)),
+        with_staff(inside, staff),
         counts,
         verifier=Verifier(house.database),
         options_inside=True,

@@ -1,6 +1,7 @@
 """How a call is sold: who may not have it is told before work begins, the answer is made, paid, and only then sent."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, cast
 
 from litestar.types import ASGIApp, Receive, Scope, Send
@@ -9,35 +10,48 @@ from entourage.accounts.cashier import Cashier
 from entourage.accounts.model import Actor, Holder
 from entourage.doors.asking import Asked
 from entourage.doors.door import Reply, Visit, visit_of
-from entourage.doors.influencer.dialect import encoded, receipt
+from entourage.doors.influencer.dialect import encoded, origin, receipt
+from entourage.doors.influencer.remembered import Remembered
 from entourage.insight.keeping import Keeper
 from entourage.kernel.db import Tx
 from entourage.kernel.errors import Unauthenticated
 
 P = ParamSpec("P")
 Verb = Callable[Concatenate[Tx, Actor, P], object]
-_TILL, _KEEPER = "entourage_till", "entourage_keeper"
+_STAFF = "entourage_staff"
 
 
-def with_staff(inside: ASGIApp, cashier: Cashier, keeper: Keeper) -> ASGIApp:
-    """The application, whose calls find the cashier and the keeper."""
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """Who works at this door: one takes credits, one keeps what was counted, one remembers what was answered."""
+
+    cashier: Cashier
+    keeper: Keeper
+    remembered: Remembered
+
+
+def with_staff(inside: ASGIApp, staff: Staff) -> ASGIApp:
+    """The application, whose calls find the staff."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        found = cast("dict[str, Any]", scope)
-        found[_TILL], found[_KEEPER] = cashier, keeper
+        cast("dict[str, Any]", scope)[_STAFF] = staff
         await inside(scope, receive, send)
 
     return app
 
 
+def _staff_of(request: Asked) -> Staff:
+    return cast("dict[str, Any]", request.scope)[_STAFF]
+
+
 def cashier_of(request: Asked) -> Cashier:
     """Who takes the credits."""
-    return cast("dict[str, Any]", request.scope)[_TILL]
+    return _staff_of(request).cashier
 
 
 def keeper_of(request: Asked) -> Keeper:
     """Who keeps what was counted."""
-    return cast("dict[str, Any]", request.scope)[_KEEPER]
+    return _staff_of(request).keeper
 
 
 def holder_of(visit: Visit) -> Holder:
@@ -49,27 +63,30 @@ def holder_of(visit: Visit) -> Holder:
 
 
 async def sold(request: Asked, resource: str, subject: str, make: Verb[P], *args: P.args, **kwargs: P.kwargs) -> Reply:
-    """What `make` answers (a wire shape), paid for.
+    """What `make` answers (a wire shape), paid for; the same for everybody who asks the same.
 
     HEAD costs nothing, because it tells nothing. Raises what `make` raises, NotAllowed and OutOfCredit.
     """
-    visit = visit_of(request)
-    await cashier_of(request).admit(holder_of(visit), resource)
-    return await _paid(request, resource, subject, encoded(await visit.read(make, *args, **kwargs)))
+    return await _sold(request, resource, subject, lambda visit: visit.read(make, *args, **kwargs))
 
 
 async def sold_at_once(
     request: Asked, resource: str, subject: str, make: Verb[P], *args: P.args, **kwargs: P.kwargs
 ) -> Reply:
     """As `sold`, for what takes a look at few rows by their keys."""
-    visit = visit_of(request)
-    await cashier_of(request).admit(holder_of(visit), resource)
-    return await _paid(request, resource, subject, encoded(await visit.glance(make, *args, **kwargs)))
+    return await _sold(request, resource, subject, lambda visit: visit.glance(make, *args, **kwargs))
 
 
-async def _paid(request: Asked, resource: str, subject: str, body: bytes) -> Reply:
-    visit, cashier = visit_of(request), cashier_of(request)
+async def _sold(request: Asked, resource: str, subject: str, make: Callable[[Visit], Awaitable[object]]) -> Reply:
+    visit, staff = visit_of(request), _staff_of(request)
+    await staff.cashier.admit(holder_of(visit), resource)
+    question = (origin(request), request.scope["path"], request.scope["query_string"])
+    version = await staff.remembered.version(visit)
+    body = staff.remembered.get(question)
+    if body is None:
+        body = encoded(await make(visit))
+        staff.remembered.put(question, version, body)
     if visit.method == "HEAD":
         return receipt(body, 0, None)
-    left = await cashier.charge(holder_of(visit), resource, subject)
-    return receipt(body, cashier.tariff.prices[resource], left)
+    left = await staff.cashier.charge(holder_of(visit), resource, subject)
+    return receipt(body, staff.cashier.tariff.prices[resource], left)

@@ -1,0 +1,58 @@
+"""Answers that are given again, and paid again, until facts are learned: clients ask for the same figures often."""
+
+import time
+from typing import Final
+
+from entourage.doors.door import Visit
+from entourage.insight import recording
+from entourage.kernel.db import Database, Tx
+
+MOST: Final = 4_000
+LARGEST: Final = 100_000
+"""Bytes of an answer that is remembered: at most 400 MB would be, in practice a hundredth of it."""
+LASTING: Final = 60.0
+"""Seconds after which an answer is made anew all the same: days begin, and people are judged anew."""
+
+
+class Remembered:
+    """What was answered, by question. An answer made from what is known no longer is never used.
+
+    Facts that this server learned count at once, those of other processes within half a second.
+    """
+
+    def __init__(self, database: Database) -> None:
+        """Remember nothing yet."""
+        self._bodies: dict[object, tuple[float, bytes]] = {}
+        self._version = -1
+        self._changed = True
+        database.listen(recording.BELL, self._heard)
+
+    def _heard(self) -> None:
+        self._changed = True
+
+    async def version(self, visit: Visit) -> int:
+        """The version of what is known, by which `get` and `put` go."""
+        if self._changed:
+            self._changed = False
+            found = await visit.glance(_version)
+            if found != self._version:
+                self._bodies.clear()
+                self._version = found
+        return self._version
+
+    def get(self, question: object) -> bytes | None:
+        """The answer, if it is remembered and still holds."""
+        found = self._bodies.get(question)
+        return found[1] if found is not None and found[0] > time.monotonic() else None
+
+    def put(self, question: object, version: int, body: bytes) -> None:
+        """Remember an answer that was made from this version, or a later one."""
+        if version != self._version or len(body) > LARGEST:
+            return
+        if len(self._bodies) >= MOST:
+            del self._bodies[next(iter(self._bodies))]
+        self._bodies[question] = (time.monotonic() + LASTING, body)
+
+
+def _version(tx: Tx, _: object) -> int:
+    return recording.version(tx)
