@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 from litestar.exceptions import HTTPException
+from litestar.types import HTTPScope
 
 from entourage.doors import door
 from entourage.doors.asking import Asked
@@ -145,7 +146,7 @@ class Links:
         scope = request.scope
         pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         self._asked = [(name, value) for name, value in pairs if name != "page"]
-        self._place = origin(request) + scope["path"]
+        self._place = origin(scope) + scope["path"]
 
     def around(self, number: int, pages: int) -> tuple[str | None, str | None]:
         """The next and the previous page of page `number`, null where there is none; raises NotFound beyond the end."""
@@ -157,10 +158,11 @@ class Links:
         return f"{self._place}?{urlencode([*self._asked, ('page', str(number))])}"
 
 
-def origin(request: Asked) -> str:
+def origin(scope: HTTPScope) -> str:
     """How the client got here: the configured address, else the one it asked (as a trusted proxy told it)."""
-    settings = visit_in(request.scope).house.settings
+    visit = visit_in(scope)
+    settings = visit.house.settings
     if settings.public_url:
         return settings.public_url.rstrip("/")
-    host = request.headers.get("host", "")
-    return f"{request.scope['scheme']}://{host}" if _HOST.fullmatch(host) else settings.url
+    host = visit.headers.get(b"host", b"").decode("latin-1")
+    return f"{scope['scheme']}://{host}" if _HOST.fullmatch(host) else settings.url

@@ -1,7 +1,7 @@
 """Answers that are given again, and paid again, until facts are learned: clients ask for the same figures often."""
 
 import time
-from typing import Final
+from typing import Final, NamedTuple
 
 from entourage.doors.door import Visit
 from entourage.insight import recording
@@ -14,6 +14,16 @@ LASTING: Final = 60.0
 """Seconds after which an answer is made anew all the same: days begin, and people are judged anew."""
 
 
+class Answer(NamedTuple):
+    """What was answered, and what it was sold as."""
+
+    body: bytes
+    resource: str
+    subject: str
+    until: float
+    """By the clock of time.monotonic."""
+
+
 class Remembered:
     """What was answered, by question. An answer made from what is known no longer is never used.
 
@@ -22,7 +32,7 @@ class Remembered:
 
     def __init__(self, database: Database) -> None:
         """Remember nothing yet."""
-        self._bodies: dict[object, tuple[float, bytes]] = {}
+        self._answers: dict[object, Answer] = {}
         self._version = -1
         self._changed = True
         database.listen(recording.BELL, self._heard)
@@ -36,22 +46,22 @@ class Remembered:
             self._changed = False
             found = await visit.glance(_version)
             if found != self._version:
-                self._bodies.clear()
+                self._answers.clear()
                 self._version = found
         return self._version
 
-    def get(self, question: object) -> bytes | None:
-        """The answer, if it is remembered and still holds."""
-        found = self._bodies.get(question)
-        return found[1] if found is not None and found[0] > time.monotonic() else None
+    def get(self, question: object) -> Answer | None:
+        """The answer, if it is remembered and still holds; None while it is not known whether it does."""
+        found = self._answers.get(question)
+        return found if found is not None and not self._changed and found.until > time.monotonic() else None
 
-    def put(self, question: object, version: int, body: bytes) -> None:
+    def put(self, question: object, version: int, resource: str, subject: str, body: bytes) -> None:
         """Remember an answer that was made from this version, or a later one."""
         if version != self._version or len(body) > LARGEST:
             return
-        if len(self._bodies) >= MOST:
-            del self._bodies[next(iter(self._bodies))]
-        self._bodies[question] = (time.monotonic() + LASTING, body)
+        if len(self._answers) >= MOST:
+            del self._answers[next(iter(self._answers))]
+        self._answers[question] = Answer(body, resource, subject, time.monotonic() + LASTING)
 
 
 def _version(tx: Tx, _: object) -> int:

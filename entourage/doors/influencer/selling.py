@@ -4,12 +4,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, cast
 
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from entourage.accounts.cashier import Cashier
 from entourage.accounts.model import Actor, Holder
 from entourage.doors.asking import Asked
-from entourage.doors.door import Reply, Visit, visit_of
+from entourage.doors.door import Reply, Visit, visit_in, visit_of
 from entourage.doors.influencer.dialect import encoded, origin, receipt
 from entourage.doors.influencer.remembered import Remembered
 from entourage.insight.keeping import Keeper
@@ -31,13 +31,31 @@ class Staff:
 
 
 def with_staff(inside: ASGIApp, staff: Staff) -> ASGIApp:
-    """The application, whose calls find the staff."""
+    """The application, whose calls find the staff; what is remembered is sold before the application is asked."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         cast("dict[str, Any]", scope)[_STAFF] = staff
+        if scope["type"] == "http":
+            visit = visit_in(scope)
+            if visit.method == "GET" and isinstance(visit.known, Holder):
+                found = staff.remembered.get(_question(scope))
+                if found is not None:
+                    await staff.cashier.admit(visit.known, found.resource)
+                    await (await _paid(visit, staff, found.resource, found.subject, found.body))(scope, receive, send)
+                    return
         await inside(scope, receive, send)
 
     return app
+
+
+def _question(scope: HTTPScope) -> object:
+    """What makes two answers the same, whoever asks."""
+    return origin(scope), scope["path"], scope["query_string"]
+
+
+async def _paid(visit: Visit, staff: Staff, resource: str, subject: str, body: bytes) -> Reply:
+    left = await staff.cashier.charge(holder_of(visit), resource, subject)
+    return receipt(body, staff.cashier.tariff.prices[resource], left)
 
 
 def _staff_of(request: Asked) -> Staff:
@@ -80,13 +98,10 @@ async def sold_at_once(
 async def _sold(request: Asked, resource: str, subject: str, make: Callable[[Visit], Awaitable[object]]) -> Reply:
     visit, staff = visit_of(request), _staff_of(request)
     await staff.cashier.admit(holder_of(visit), resource)
-    question = (origin(request), request.scope["path"], request.scope["query_string"])
     version = await staff.remembered.version(visit)
-    body = staff.remembered.get(question)
-    if body is None:
-        body = encoded(await make(visit))
-        staff.remembered.put(question, version, body)
-    if visit.method == "HEAD":
-        return receipt(body, 0, None)
-    left = await staff.cashier.charge(holder_of(visit), resource, subject)
-    return receipt(body, staff.cashier.tariff.prices[resource], left)
+    question = _question(request.scope)
+    found = staff.remembered.get(question)
+    body = encoded(await make(visit)) if found is None else found.body
+    if found is None:
+        staff.remembered.put(question, version, resource, subject, body)
+    return receipt(body, 0, None) if visit.method == "HEAD" else await _paid(visit, staff, resource, subject, body)
