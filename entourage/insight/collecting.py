@@ -29,7 +29,7 @@ from entourage.insight.watching import (
     post_steps,
     turn,
 )
-from entourage.kernel import lanes
+from entourage.kernel import jobs, lanes
 from entourage.kernel.db import Tx
 from entourage.kernel.errors import Damaged, Invalid
 from entourage.kernel.jobs import Job
@@ -282,6 +282,8 @@ def _close(tx: Tx, plan: Plan, before: Collection, after: Collection) -> None:
     if runs.save(tx, plan, before, replace(after, finished_at=tx.now)) and plan.channel_id is not None:
         for what, sample in after.todo.samples.items():
             samples.note(tx, plan.channel_id, Listing(what), sample.size, sample.population, whole=sample.whole)
+        if after.todo.samples:
+            jobs.defer(tx, "recount", {"channel_id": plan.channel_id}, lanes=("insight",), priority=jobs.LAST)
 
 
 def _ended(tx: Tx, plan: Plan, run: Collection, step: Step, after: Turn) -> Collection:

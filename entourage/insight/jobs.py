@@ -7,7 +7,7 @@ from functools import partial
 
 from entourage.accounts import connections
 from entourage.accounts.model import ConnectionState
-from entourage.insight import collecting, plans
+from entourage.insight import collecting, figures, plans
 from entourage.insight.collecting import Order
 from entourage.insight.watching import PROFILE
 from entourage.kernel.db import Database
@@ -46,11 +46,15 @@ class Collector:
 
     def handlers(self) -> Mapping[str, Handler]:
         """What the worker runs, by kind of job."""
-        return {"collect": self.collect, "plan": self.plan}
+        return {"collect": self.collect, "plan": self.plan, "recount": self.recount}
 
     async def plan(self, job: Job, _: Running) -> Outcome:
         """Begin the run of a plan that is due."""
         return Done(partial(plans.fire, plan_id=int(job.args["plan_id"])))
+
+    async def recount(self, job: Job, _: Running) -> Outcome:
+        """Count a channel anew after it was looked at, before anybody asks."""
+        return Done(partial(figures.recount, channel_id=int(job.args["channel_id"])))
 
     async def collect(self, job: Job, running: Running) -> Outcome:
         """Make the next call of a run."""
