@@ -23,7 +23,7 @@ from entourage.insight.estimates import Estimate
 from entourage.insight.evidence import NotEnough
 from entourage.insight.figures import Audience, Figures, Quality
 from entourage.insight.model import Channel, Gender
-from entourage.insight.watching import Plan
+from entourage.insight.watching import Plan, Status
 from entourage.kernel.db import Tx
 from entourage.kernel.paging import Page
 from entourage.networks import registry
@@ -112,11 +112,14 @@ class View:
     names: Sequence[FormerName]
     evidence: Sequence[Evidence]
     plans: Sequence[Plan]
+    is_read_now: bool
 
 
 def view(tx: Tx, actor: Actor, uuid: str, days: int) -> View:
     """A channel with all its figures."""
     channel = channels.get(tx, actor, uuid)
+    watched = plans.of_channel(tx, actor, channel.id)
+    runs = plans.latest(tx, watched).values()
     return View(
         channel=channel,
         figures=figures.of(tx, actor, channel.id),
@@ -130,7 +133,8 @@ def view(tx: Tx, actor: Actor, uuid: str, days: int) -> View:
         top=engaged.top(tx, actor, channel.id, 1, 12),
         names=channels.names(tx, actor, channel.id),
         evidence=channels.why(channel, tx.now.date()),
-        plans=plans.of_channel(tx, actor, channel.id),
+        plans=watched,
+        is_read_now=any(run.status is Status.RUNNING for run in runs),
     )
 
 

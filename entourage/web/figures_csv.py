@@ -117,7 +117,7 @@ async def download(request: Ask, uuid: FromPath[str], name: FromPath[str]) -> Re
     actor, plain = visitor_of(request).actor, name.removesuffix(".csv")
     who, body = await parts_of(request).database.read(sheet, actor, uuid, plain)
     headers = {"Content-Disposition": disposition(f"{who}-{plain}.csv", attachment=True), "Cache-Control": "no-store"}
-    return Response(body.encode("utf-8-sig"), media_type="text/csv; charset=utf-8", headers=headers)
+    return Response(body.encode("utf-8-sig"), media_type="text/csv", headers=headers)
 
 
 HANDLERS: Sequence[BaseRouteHandler] = (download,)

@@ -24,9 +24,10 @@
   for (let node; (node = walker.nextNode());) {
     const e = node.parentElement;
     if (!node.textContent.trim() || !e.checkVisibility() || e.closest('.away, option, [disabled]')) continue;
-    const back = ground(e);
+    const back = e.matches('.plot .on') ? rgba(getComputedStyle(e.previousElementSibling).fill) : ground(e);
     if (!back) continue;
-    const [high, low] = [luminance(rgba(getComputedStyle(e).color)), luminance(back)].sort((x, y) => y - x);
+    const style = getComputedStyle(e), ink = e.ownerSVGElement ? style.fill : style.color;
+    const [high, low] = [luminance(rgba(ink)), luminance(back)].sort((x, y) => y - x);
     const ratio = (high + 0.05) / (low + 0.05);
     if (ratio < 4.5) bad.push(`${ratio.toFixed(2)} ${node.textContent.trim().slice(0, 40)}`);
   }

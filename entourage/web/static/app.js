@@ -76,6 +76,8 @@ function open() {
     badge(told.open);
     document.documentElement.dataset.connected = 'yes';
     if (!first) refresh('queue.changed');
+    // What was under way when the page was made may have ended before anybody listened.
+    else for (const part of $$('[data-under-way]')) due.set(part.id, setTimeout(() => renew(part.id), 300));
     first = false;
   });
   stream.addEventListener('queue.progress', (event) => progress(JSON.parse(event.data)));
