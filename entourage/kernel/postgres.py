@@ -60,15 +60,19 @@ class Postgres:
     @contextlib.contextmanager
     def reader(self) -> Generator[Any]:
         """A cursor in a transaction that sees one state."""
-        with self._opened().connection() as connection, connection.transaction(), connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            yield cursor
+        with self._opened().connection() as connection:
+            # Said with BEGIN: a statement of its own would be one more way to the server and back.
+            connection.isolation_level, connection.read_only = psycopg.IsolationLevel.REPEATABLE_READ, True
+            with connection.transaction(), connection.cursor() as cursor:
+                yield cursor
 
     @contextlib.contextmanager
     def writer(self) -> Generator[Any]:
         """A cursor in a transaction that is stored at the end, or undone."""
-        with self._opened().connection() as connection, connection.transaction(), connection.cursor() as cursor:
-            yield cursor
+        with self._opened().connection() as connection:
+            connection.isolation_level, connection.read_only = None, None
+            with connection.transaction(), connection.cursor() as cursor:
+                yield cursor
 
     def fingerprint(self) -> int | None:
         """A number that changes when another connection changed the data; None where telling is not cheap."""
