@@ -172,7 +172,7 @@ def _drawn(seen: View) -> Mapping[str, Markup]:
     if isinstance(audience, Audience):
         drawn |= audience_plots(audience)
     if isinstance(quality, Quality):
-        drawn["quality"] = plots.levels([level.value for level in quality.levels], LEVELS)
+        drawn["quality"] = _levels(quality)
     return drawn
 
 
@@ -186,12 +186,17 @@ def growth_plot(series: Sequence[tuple[str, Sequence[growth.Change]]]) -> Markup
     return plots.lines(drawn, width=WIDE, height=260)
 
 
-def audience_plots(audience: Audience) -> Mapping[str, Markup]:
+def _levels(quality: Quality) -> Markup:
+    return plots.levels([level.value for level in quality.levels], LEVELS, width=plots.COLUMN)
+
+
+def audience_plots(audience: Audience, width: int = plots.WIDTH) -> Mapping[str, Markup]:
     """The three plots of an audience."""
     genders = [_share(GENDERS[gender], one) for gender, one in audience.genders.items() if gender in GENDERS]
     countries = [_share(country_name(code), one) for code, one in list(audience.countries.items())[:COUNTRIES]]
     ages = [_share(age.words, one) for age, one in audience.ages.items()]
-    return {"genders": plots.shares(genders), "countries": plots.shares(countries), "ages": plots.shares(ages)}
+    drawn = {"genders": genders, "countries": countries, "ages": ages}
+    return {name: plots.shares(rows, width=width) for name, rows in drawn.items()}
 
 
 def _share(label: str, of: Estimate) -> Share:
@@ -248,12 +253,13 @@ async def show_compared(request: Ask) -> Response[Any]:
 
 
 def _audience_of(one: Compared) -> Mapping[str, Markup]:
-    return audience_plots(one.figures.audience) if isinstance(one.figures.audience, Audience) else {}
+    audience = one.figures.audience
+    return audience_plots(audience, plots.COLUMN) if isinstance(audience, Audience) else {}
 
 
 def _quality_of(one: Compared) -> Markup:
     quality = one.figures.quality
-    return plots.levels([level.value for level in quality.levels], LEVELS) if isinstance(quality, Quality) else Markup()
+    return _levels(quality) if isinstance(quality, Quality) else Markup()
 
 
 def _index_plot(found: Sequence[Compared]) -> Markup:

@@ -15,13 +15,15 @@ from entourage.web.chart import nice
 from entourage.web.words import number, plural
 
 WIDTH: Final = 640
+COLUMN: Final = 340
+"""The width of plots that stand in a narrow column."""
 DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 12, 12, 24
 _TICKS = 4
 _LABELS = 6
 _ROW = 26
 _CROWDED = 60
-_NARROW = 48
+_NARROW = 40
 _Place = Callable[[float], float]
 """Turns a value into a place on the page."""
 
@@ -141,13 +143,13 @@ class Share:
     count: int | None = None
 
 
-def shares(rows: Sequence[Share], *, words: str = "") -> Markup:
+def shares(rows: Sequence[Share], *, words: str = "", width: int = WIDTH) -> Markup:
     """A bar for each share with a whisker for its 95 % interval."""
     if not rows:
         return Markup("")
     most = max(0.05, *(row.high for row in rows))
-    left, right = 150, 64
-    room = WIDTH - left - right
+    left, right = (150, 64) if width >= WIDTH else (116, 54)
+    room = width - left - right
     parts: list[Markup] = []
     for place, row in enumerate(rows):
         y = place * _ROW
@@ -164,7 +166,7 @@ def shares(rows: Sequence[Share], *, words: str = "") -> Markup:
                 + (f" ({plural(row.count, 'person', 'people')})" if row.count is not None else ""),
                 left - 10,
                 middle + 4.5,
-                row.label[:24],
+                row.label[: 24 if width >= WIDTH else 16],
                 left,
                 middle - 6,
                 room,
@@ -178,26 +180,28 @@ def shares(rows: Sequence[Share], *, words: str = "") -> Markup:
                 middle - 4,
                 left + room * row.high / most,
                 middle - 4,
-                WIDTH - right + 10,
+                width - right + 10,
                 middle + 4.5,
                 _percent(row.value),
             )
         )
     said = words or "; ".join(f"{row.label} {_percent(row.value)}" for row in rows[:8])
-    return _svg(len(rows) * _ROW, said, *parts, look="shares")
+    return _svg(len(rows) * _ROW, said, *parts, look="shares", width=width)
 
 
 def _percent(share: float) -> str:
     return f"{100 * share:.1f} %" if share < 0.1 else f"{100 * share:.0f} %"  # noqa: PLR2004 - small ones want a digit
 
 
-def levels(values: Sequence[float], names: Sequence[str]) -> Markup:
+def levels(values: Sequence[float], names: Sequence[str], *, width: int = WIDTH) -> Markup:
     """Shares that make a whole, side by side in one bar, from the worst to the best."""
     parts: list[Markup] = []
     x = 0.0
     total = sum(values) or 1
+    in_row = len(names) if width >= WIDTH else 3
+    slot = width / in_row
     for place, (value, name) in enumerate(zip(values, names, strict=True)):
-        width = WIDTH * value / total
+        part = width * value / total
         parts.append(
             Markup(
                 '<g><title>{}</title><rect class="level l{}" x="{:.1f}" y="0" width="{:.1f}" height="30"/>{}</g>'
@@ -205,24 +209,24 @@ def levels(values: Sequence[float], names: Sequence[str]) -> Markup:
                 f"{name}: {_percent(value / total)}",
                 place + 1,
                 x,
-                max(0.0, width - 2),
+                max(0.0, part - 2),
                 Markup('<text class="on l{}" x="{:.1f}" y="20" text-anchor="middle">{}</text>').format(
-                    place + 1, x + width / 2, _percent(value / total)
+                    place + 1, x + part / 2, _percent(value / total)
                 )
-                if width > _NARROW
+                if part > _NARROW
                 else "",
             )
         )
-        slot = WIDTH / len(names)
+        row, column = divmod(place, in_row)
         parts.append(
             Markup(
-                '<rect class="level l{}" x="{:.1f}" y="42" width="10" height="10" rx="2"/>'
-                '<text x="{:.1f}" y="51">{}</text>'
-            ).format(place + 1, place * slot, place * slot + 15, name)
+                '<rect class="level l{}" x="{:.1f}" y="{}" width="10" height="10" rx="2"/>'
+                '<text x="{:.1f}" y="{}">{}</text>'
+            ).format(place + 1, column * slot, 42 + 18 * row, column * slot + 15, 51 + 18 * row, name)
         )
-        x += width
+        x += part
     said = "; ".join(f"{name} {_percent(value / total)}" for value, name in zip(values, names, strict=True))
-    return _svg(58, said, *parts, look="levels")
+    return _svg(58 + 18 * ((len(names) - 1) // in_row), said, *parts, look="levels", width=width)
 
 
 def hours(counts: Sequence[Sequence[int]]) -> Markup:

@@ -20,7 +20,7 @@ async function picture(svg, title) {
   const image = new Image(), text = new XMLSerializer().serializeToString(copy).toWellFormed();
   image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(text.replace(/[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/g, ''))}`;
   await image.decode();
-  const canvas = document.createElement('canvas'), scale = 2;
+  const canvas = document.createElement('canvas'), scale = Math.max(2, 1300 / width);
   canvas.width = (width + 2 * edge) * scale;
   canvas.height = (height + room + edge) * scale;
   const paint = canvas.getContext('2d'), style = getComputedStyle(svg.closest('.sheet') ?? document.body);
