@@ -64,7 +64,8 @@ def _stage(work: Callable[[Fact], object], told: Sequence[Fact]) -> float:
 
 def _person(fact: ProfileFact) -> Person:
     told: dict[str, Any] = {name: getattr(fact, name) for name in Person.__slots__}
-    return Person(**{name: None if value is msgspec.UNSET else value for name, value in told.items()})
+    known: dict[str, Any] = {name: None if value is msgspec.UNSET else value for name, value in told.items()}
+    return Person(**known)
 
 
 def measure(*, small: bool) -> Section:
