@@ -47,7 +47,7 @@ SUSPICIOUS = 2
 """The highest level that looks bought."""
 _DATA = Path(__file__).parent / "data" / "quality.json"
 _ANY = "any"
-_ALIKE = {"tiktok": "instagram", "sandbox": "instagram"}
+_ALIKE = {"tiktok": "instagram"}
 """Networks whose profiles are judged as another's: the same things are shown, and sold."""
 _NO_DIGITS = str.maketrans("", "", "0123456789")
 # Pictures that networks show for those who have none.
