@@ -29,7 +29,6 @@ READ_POSTS = 30
 """Newest posts whose captions and tags tell what a channel is about."""
 AT_ONCE = 2
 """Channels of a list whose texts are read through at once: each takes some milliseconds."""
-_LOOKS_BOUGHT = (1, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +238,7 @@ def _quality(tx: Tx, channel: Channel, counts: counting.Counts) -> Quality | Not
     size = sum(levels.values())
     if size < MINIMUM:
         return NotEnough(f"Of {size} profiles enough was shown to judge them.", size, MINIMUM)
-    suspicious = sum(levels.get(level, 0) for level in _LOOKS_BOUGHT)
+    suspicious = sum(levels.get(level, 0) for level in range(1, quality.SUSPICIOUS + 1))
     return Quality(
         basis=basis.name,
         grade=quality.grade(levels, population=basis.population),

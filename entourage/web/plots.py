@@ -4,14 +4,13 @@ Each can be saved as a picture (plots.js paints the SVG, with its colours resolv
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from markupsafe import Markup
 
-from entourage.web.chart import nice
 from entourage.web.words import number, plural
 
 WIDTH: Final = 640
@@ -325,32 +324,3 @@ def graph(centre: str, nodes: Sequence[Node], edges: Sequence[tuple[str, str]]) 
     ins, outs = (sum(1 for node in nodes if node.side in (side, 0)) for side in (-1, 1))
     said = f"{plural(ins, 'channel')} name {centre}; {centre} names {plural(outs, 'channel')}"
     return _svg(height, said, *drawn, look="graph")
-
-
-def columns(values: Mapping[str, float], *, height: int = 160, noun: str = "post") -> Markup:
-    """A column for each name."""
-    if not values:
-        return Markup("")
-    most = nice(max(1, math.ceil(max(values.values()))))
-    room, slot = height - _TOP - _BOTTOM, (WIDTH - _LEFT - _RIGHT) / len(values)
-    parts: list[Markup] = []
-    for place, (name, value) in enumerate(values.items()):
-        tall = room * value / most
-        x = _LEFT + place * slot
-        parts.append(
-            Markup(
-                '<g><title>{}</title><rect class="bar" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" rx="3"/>'
-                '<text x="{:.1f}" y="{}" text-anchor="middle">{}</text></g>'
-            ).format(
-                f"{name}: {plural(round(value), noun)}",
-                x + slot * 0.12,
-                _TOP + room - tall,
-                slot * 0.76,
-                tall,
-                x + slot / 2,
-                height - 7,
-                name,
-            )
-        )
-    said = "; ".join(f"{name} {number(value)}" for name, value in values.items())
-    return _svg(height, said, _marks(0, most, most / 2, lambda v: _TOP + room * (1 - v / most)), *parts, look="columns")
