@@ -23,8 +23,8 @@ def now() -> datetime:
 
 
 def profile(native_id: str, username: str, days_ago: float = 0, **told: Any) -> ProfileFact:
-    told = {"network": NETWORK, **told}
-    return ProfileFact(id=native_id, username=username, seen_at=now() - days_ago * DAY, **told)
+    told = {"network": NETWORK, "seen_at": now() - days_ago * DAY, **told}
+    return ProfileFact(id=native_id, username=username, **told)
 
 
 def post(native_id: str, author: str, caption: str, days_ago: float = 1, **told: Any) -> PostFact:

@@ -5,6 +5,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Generator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -97,7 +98,8 @@ def test_the_page_of_a_channel_renews_itself_in_place_when_a_run_ends(
     w.go(f"/collecting/{plan.id}")
     expect(w.page.locator("#runs .chip.good")).to_have_count(1, timeout=30_000)
     channel = served.read(channels.listing, OPERATOR, ChannelFilter(text="slowtrains")).items[0]
-    learn(served, profile(channel.native_id, "slowtrains", network="sandbox", name="Old Name"))
+    later = datetime.now(UTC)  # to the microsecond: within the second of the run, yet after it
+    learn(served, profile(channel.native_id, "slowtrains", network="sandbox", name="Old Name", seen_at=later))
     w.go(f"/channels/{channel.uuid}")
     expect(w.page.locator("h1")).to_have_text("Old Name")
     w.page.click("#hours summary")
