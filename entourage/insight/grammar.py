@@ -79,8 +79,10 @@ def handle(network: str, name: str) -> str | None:
 def _mentioned(network: str, text: str) -> Iterator[re.Match[str]]:
     grammar = _grammar(network)
     for match in grammar.mention.finditer(text):
-        if len(match[1]) <= grammar.longest_name and not _in_address(text, match.start()):
-            yield match
+        name = match[1]
+        if len(name) > grammar.longest_name or not grammar.name.fullmatch(name) or _in_address(text, match.start()):
+            continue  # such as the @_ of a forum: nobody can be called that there
+        yield match
 
 
 def _tagged(network: str, text: str) -> Iterator[tuple[str, int]]:

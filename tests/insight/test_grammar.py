@@ -135,7 +135,7 @@ def test_a_user_name_is_written_as_its_network_compares_it(network: str, name: s
         ("mastodon", "ann@social.example https://social.example/@ann", []),
         ("bluesky", "thanks @alice.bsky.social! (@bob.example) @carol", ["alice.bsky.social", "bob.example"]),
         ("bluesky", "mail x@alice.bsky.social, see https://bsky.example/@alice.bsky.social", []),
-        ("forum", "@Müller-Lüd: like @x_1 said", ["Müller-Lüd", "x_1"]),
+        ("forum", "@Müller-Lüd: like @x_1 said, @_ and @-", ["Müller-Lüd", "x_1"]),
         ("twitter", "@user/list and @user/", ["user"]),
         ("twitter", "f@b @_", ["_"]),
     ],
