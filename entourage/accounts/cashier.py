@@ -11,6 +11,8 @@ from entourage.kernel.errors import NotAllowed, OutOfCredit
 from entourage.kernel.tariff import Tariff
 
 MOST_AT_ONCE = 500
+FEW = 50
+"""So many charges are stored without a thread of their own: that takes half a millisecond."""
 REMEMBERED = 10_000
 
 
@@ -58,7 +60,7 @@ class Cashier:
     async def _work(self) -> None:
         try:
             while self._queue:
-                # Who hung up before it was their turn pays nothing.
+                # A call that was given up before it was its turn is not paid.
                 batch = [waiting for waiting in self._queue[:MOST_AT_ONCE] if not waiting.paid.done()]
                 del self._queue[:MOST_AT_ONCE]
                 if batch:
@@ -70,8 +72,9 @@ class Cashier:
             self._queue.clear()
 
     async def _store(self, batch: list[_Waiting]) -> None:
+        write = self._database.write_briefly if len(batch) <= FEW else self._database.write
         try:
-            left = await self._database.write(money.settle, self.tariff, [waiting.charge for waiting in batch])
+            left = await write(money.settle, self.tariff, [waiting.charge for waiting in batch])
         except asyncio.CancelledError:
             for waiting in batch:
                 waiting.paid.cancel()

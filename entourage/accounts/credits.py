@@ -7,8 +7,9 @@ lock).
 
 import calendar
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
+from typing import NamedTuple
 
 from entourage.accounts.model import Account, Actor, Entry, Holder
 from entourage.accounts.store import credits as store
@@ -23,8 +24,7 @@ PLAN = "plan "
 """What the ledger says beside the names of resources; `PLAN` is followed by the plan's name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
+class Charge(NamedTuple):
     """A call to be paid for."""
 
     user_id: int

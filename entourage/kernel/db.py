@@ -126,6 +126,10 @@ class Engine(Protocol):
         """A cursor in a transaction that is stored at the end, or undone."""
         ...
 
+    def brief_writer(self) -> contextlib.AbstractContextManager[Any]:
+        """As `writer`, or Busy where one would have to wait, for another writer or for the disk."""
+        ...
+
     def fingerprint(self) -> int | None:
         """A number that changes when another connection changed the data; None where telling is not cheap."""
         ...
@@ -177,7 +181,12 @@ class Database:
     @contextlib.contextmanager
     def writing(self) -> Generator[Tx]:
         """A transaction that is stored whole when the block ends, and not at all when it raises."""
-        with self._named_errors(), self._engine.writer() as cursor:
+        with self._stored(self._engine.writer) as tx:
+            yield tx
+
+    @contextlib.contextmanager
+    def _stored(self, writer: Callable[[], contextlib.AbstractContextManager[Any]]) -> Generator[Tx]:
+        with self._named_errors(), writer() as cursor:
             tx = Tx(cursor, self._engine.compiler, self.clock, writes=True)
             yield tx
         tx.committed()
@@ -196,6 +205,15 @@ class Database:
         """`do(tx, …)` in a writing transaction, in a thread; tried again when another writer got in the way."""
         work = functools.partial(self.write_now, do, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._writers, work)
+
+    async def write_briefly(self, do: Callable[Concatenate[Tx, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """As `write`, for a change of a few rows: here and now where nobody has to be waited for, else in a thread.
+
+        Handing such a change to a thread of SQLite's takes longer than the change. `do` must be safe to run again.
+        """
+        with contextlib.suppress(Busy), self._stored(self._engine.brief_writer) as tx:
+            return do(tx, *args, **kwargs)
+        return await self.write(do, *args, **kwargs)
 
     def write_now(self, do: Callable[Concatenate[Tx, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """As `write`, in the calling thread. `do` must be safe to run again after it was undone."""

@@ -74,6 +74,10 @@ class Postgres:
             with connection.transaction(), connection.cursor() as cursor:
                 yield cursor
 
+    def brief_writer(self) -> contextlib.AbstractContextManager[Any]:
+        """Raises Busy: each statement waits for another process, and each transaction for the disk."""
+        raise Busy("PostgreSQL is never asked without waiting.")
+
     def fingerprint(self) -> int | None:
         """A number that changes when another connection changed the data; None where telling is not cheap."""
         return None

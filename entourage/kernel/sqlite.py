@@ -11,6 +11,9 @@ from sqlalchemy.dialects import sqlite
 from entourage.kernel.errors import Conflict, NotFound, StorageFull
 from entourage.kernel.statements import BUSY_SECONDS, LOOK_SECONDS, Busy, Compiler
 
+BRIEFLY_IN_A_ROW = 200
+"""Brief transactions after which a usual one has to come: it is those that put the log back into the file."""
+
 
 @contextlib.contextmanager
 def named_errors() -> Generator[None]:
@@ -30,6 +33,22 @@ def named_errors() -> Generator[None]:
         raise
 
 
+@contextlib.contextmanager
+def _stored(connection: sqlite3.Connection) -> Generator[sqlite3.Cursor]:
+    """A transaction that writes, stored at the end, or undone."""
+    cursor = connection.cursor()
+    try:
+        cursor.execute("BEGIN IMMEDIATE")
+        yield cursor
+        cursor.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            cursor.execute("ROLLBACK")
+        raise
+    finally:
+        cursor.close()
+
+
 class Sqlite:
     """Connections to one SQLite file: a reader per thread, and one writer at a time."""
 
@@ -41,6 +60,8 @@ class Sqlite:
         self._open: list[sqlite3.Connection] = []
         self._open_lock = threading.Lock()
         self._writer: sqlite3.Connection | None = None
+        self._brief: sqlite3.Connection | None = None
+        self._briefly = 0
 
     def connect(self) -> sqlite3.Connection:
         """A new connection."""
@@ -80,19 +101,27 @@ class Sqlite:
     def writer(self) -> Generator[sqlite3.Cursor]:
         """A cursor in a transaction that is stored at the end, or undone."""
         with self._write_lock:
+            self._briefly = 0
             if self._writer is None:
                 self._writer = self.connect()
-            cursor = self._writer.cursor()
-            cursor.execute("BEGIN IMMEDIATE")
-            try:
+            with _stored(self._writer) as cursor:
                 yield cursor
-                cursor.execute("COMMIT")
-            except BaseException:
-                if self._writer.in_transaction:
-                    cursor.execute("ROLLBACK")
-                raise
-            finally:
-                cursor.close()
+
+    @contextlib.contextmanager
+    def brief_writer(self) -> Generator[sqlite3.Cursor]:
+        """As `writer`, for who must not wait: raises Busy where somebody else writes, and leaves the disk to others."""
+        if self._briefly >= BRIEFLY_IN_A_ROW or not self._write_lock.acquire(blocking=False):
+            raise Busy("Somebody else writes just now.")
+        try:
+            self._briefly += 1
+            if self._brief is None:
+                self._brief = self.connect()
+                self._brief.execute("PRAGMA busy_timeout=0")
+                self._brief.execute("PRAGMA wal_autocheckpoint=0")
+            with _stored(self._brief) as cursor:
+                yield cursor
+        finally:
+            self._write_lock.release()
 
     def fingerprint(self) -> int | None:
         """A number that changes when another connection changed the data; None where telling is not cheap."""

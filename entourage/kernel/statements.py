@@ -30,8 +30,10 @@ class Statement(NamedTuple):
     binders: tuple[tuple[str, Callable[[Any], Any]], ...]
     readers: tuple[tuple[int, Callable[[Any], Any]], ...]
 
-    def bind(self, params: Mapping[str, Any]) -> dict[str, Any]:
+    def bind(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
         """What the driver is given."""
+        if not self.binders and len(params) == len(self.fixed):
+            return params
         bound = {**self.fixed, **params}
         for name, convert in self.binders:
             bound[name] = convert(bound[name])

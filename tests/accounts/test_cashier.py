@@ -75,14 +75,18 @@ async def test_a_plan_that_does_not_include_the_call_does_not_let_in(database: D
         await Cashier(database, TARIFF).admit(basic, "channel")
 
 
-async def test_who_hangs_up_before_being_served_pays_nothing(database: Database, holder: Holder) -> None:
+async def test_a_call_that_is_given_up_before_its_turn_is_not_paid(database: Database, holder: Holder) -> None:
+    calls = MOST_AT_ONCE + 3
+    await database.write(money.set_balance, OPERATOR, TARIFF, holder.user_id, 5 * calls)
     cashier = Cashier(database, TARIFF)
-    calls = [asyncio.create_task(cashier.charge(holder, "channel")) for _ in range(MOST_AT_ONCE + 3)]
+    waiting = [asyncio.create_task(cashier.charge(holder, "channel", str(number))) for number in range(calls)]
     await asyncio.sleep(0)
-    calls[-1].cancel()
-    ended = await asyncio.gather(*calls, return_exceptions=True)
+    waiting[-1].cancel()
+    ended = await asyncio.gather(*waiting, return_exceptions=True)
     assert isinstance(ended[-1], asyncio.CancelledError)
-    assert sum(isinstance(left, int) for left in ended) == 50
+    assert sum(isinstance(left, int) for left in ended) == calls - 1
+    assert entries(database, holder)[-1].balance == 5
+    assert str(calls - 1) not in {entry.subject for entry in entries(database, holder)}
 
 
 async def test_a_charge_that_cannot_be_stored_fails_its_call_and_no_later_one(

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from entourage.accounts.model import Account, Entry, Holder, Token
 from entourage.accounts.store.people import users
-from entourage.kernel.columns import Id, Instant, metadata, upsert
+from entourage.kernel.columns import Id, Instant, metadata, to_ms, upsert
 from entourage.kernel.db import Row, Tx
 from entourage.kernel.paging import Page
 
@@ -223,7 +223,7 @@ def spend(tx: Tx, user_id: int, price: int) -> int | None:
 
 _ADD_ENTRY = sa.insert(credit_ledger).values(
     user_id=_bind("user_id"),
-    at=_bind("at"),
+    at=_bind("at", type_=sa.BigInteger),
     token_id=_bind("token_id"),
     change=_bind("change"),
     balance=_bind("balance"),
@@ -250,12 +250,13 @@ _ENTRY_COUNT = sa.select(sa.func.count()).select_from(credit_ledger).where(credi
 
 def add_entries(tx: Tx, rows: Iterable[Row]) -> None:
     """Note changes of balances: (user, token or None, change, balance after it, why, subject or None) each."""
+    at = to_ms(tx.now)  # once for all: there may be hundreds
     tx.many(
         _ADD_ENTRY,
         [
             {
                 "user_id": user_id,
-                "at": tx.now,
+                "at": at,
                 "token_id": token_id,
                 "change": change,
                 "balance": balance,
