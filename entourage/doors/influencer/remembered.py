@@ -34,26 +34,31 @@ class Remembered:
         """Remember nothing yet."""
         self._answers: dict[object, Answer] = {}
         self._version = -1
-        self._changed = True
+        self._news = object()
+        """Another one with each ring of the bell, which may come from any thread."""
+        self._taken_in: object = None
+        """The news that `_version` was read after."""
         database.listen(recording.BELL, self._heard)
 
     def _heard(self) -> None:
-        self._changed = True
+        self._news = object()
 
     async def version(self, visit: Visit) -> int:
         """The version of what is known, by which `get` and `put` go."""
-        if self._changed:
-            self._changed = False
+        news = self._news
+        if news is not self._taken_in:
             found = await visit.glance(_version)
-            if found != self._version:
+            if found > self._version:  # else somebody else looked in between
                 self._answers.clear()
                 self._version = found
+            self._taken_in = news
         return self._version
 
     def get(self, question: object) -> Answer | None:
         """The answer, if it is remembered and still holds; None while it is not known whether it does."""
         found = self._answers.get(question)
-        return found if found is not None and not self._changed and found.until > time.monotonic() else None
+        holds = found is not None and self._news is self._taken_in and found.until > time.monotonic()
+        return found if holds else None
 
     def put(self, question: object, version: int, resource: str, subject: str, body: bytes) -> None:
         """Remember an answer that was made from this version, or a later one."""

@@ -10,7 +10,7 @@ from entourage.accounts.cashier import Cashier
 from entourage.accounts.model import Actor, Holder
 from entourage.doors.asking import Asked
 from entourage.doors.door import Reply, Visit, visit_in, visit_of
-from entourage.doors.influencer.dialect import encoded, origin, receipt
+from entourage.doors.influencer.dialect import encoded, receipt
 from entourage.doors.influencer.remembered import Remembered
 from entourage.insight.keeping import Keeper
 from entourage.kernel.db import Tx
@@ -49,8 +49,8 @@ def with_staff(inside: ASGIApp, staff: Staff) -> ASGIApp:
 
 
 def _question(scope: HTTPScope) -> object:
-    """What makes two answers the same, whoever asks."""
-    return origin(scope), scope["path"], scope["query_string"]
+    """What makes two answers the same, whoever asks: the address, with the name by which the server was called."""
+    return scope["scheme"], visit_in(scope).headers.get(b"host"), scope["path"], scope["query_string"]
 
 
 async def _paid(visit: Visit, staff: Staff, resource: str, subject: str, body: bytes) -> Reply:
