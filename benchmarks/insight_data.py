@@ -51,6 +51,7 @@ def _postgres(url: str) -> Generator[Callable[[str], int]]:
         raw.execute("SET maintenance_work_mem = '1GB'")
         yield lambda text: raw.execute(text.encode()).rowcount
         raw.execute("VACUUM ANALYZE")
+        raw.execute("CHECKPOINT")  # else what was just written would go to the disk while we measure
 
 
 _LATER = (

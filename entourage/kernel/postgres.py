@@ -32,6 +32,11 @@ def named_errors() -> Generator[None]:
         raise Unreachable("The database does not answer; trying again.") from error
 
 
+def _configured(connection: psycopg.Connection[Row]) -> None:
+    # To compile a statement to machine code takes longer than to run any of ours: a second, for counting a million.
+    connection.execute("SET jit = off")
+
+
 class Postgres:
     """A pool of connections to a PostgreSQL server."""
 
@@ -47,6 +52,7 @@ class Postgres:
             timeout=BUSY_SECONDS,
             name=name or "entourage",
             kwargs={"autocommit": True, "prepare_threshold": 3},
+            configure=_configured,
             check=psycopg_pool.ConnectionPool.check_connection,
         )
         self._lock = threading.Lock()

@@ -17,7 +17,7 @@ _CHANNEL = _bind("channel", type_=sa.BigInteger)
 EVER = from_ms(0)
 AT_ONCE = 20_000
 """Followers that SQLite groups at once: sorting a million in one go takes it ten times as long as in such pieces."""
-WALKED = 50_000
+WALKS = (2_000, 50_000)
 """Of the largest channels of all, those that are tried for being a follower before the followers are sorted instead."""
 
 
@@ -208,8 +208,8 @@ def largest(tx: Tx, channel_id: int, most: int, *, among_many: bool) -> list[int
     """The channel's followers with the most followers. `among_many`: it has so many that most of the largest channels
     of all are likely to be among them.
     """
-    if among_many:
-        found = [row[0] for row in tx.all(_WALKED, channel=channel_id, walked=WALKED, most=most)]
+    for walked in WALKS if among_many else ():
+        found = [row[0] for row in tx.all(_WALKED, channel=channel_id, walked=walked, most=most)]
         if len(found) == most:
             return found
     return [row[0] for row in tx.all(_SORTED, channel=channel_id, most=most)]

@@ -106,13 +106,15 @@ sa.Index("ix_likes_channel_id", likes.c.channel_id)
 follows = sa.Table(
     "follows",
     metadata,
-    sa.Column("followed_id", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("follower_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("followed_id", sa.BigInteger, autoincrement=False),
+    sa.Column("follower_id", sa.BigInteger, autoincrement=False),
     sa.Column("since", Instant, nullable=False),
     sa.Column("seen_at", Instant, nullable=False),
     sa.Column("until", Instant),
     sa.Column("noted_at", Instant, nullable=False),
     sa.Column("noted_before", Instant),
+    # PostgreSQL counts who follows from the index alone; SQLite's table is this index.
+    sa.PrimaryKeyConstraint("followed_id", "follower_id", postgresql_include=["until"]),
     sqlite_with_rowid=False,
 )
 """Who follows whom: first and last seen, and when it was seen to have ended. `noted_at` is when we learned the last

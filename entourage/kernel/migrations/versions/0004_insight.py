@@ -124,7 +124,7 @@ def _follows() -> None:
         sa.Column("until", sa.BigInteger),
         sa.Column("noted_at", sa.BigInteger, nullable=False),
         sa.Column("noted_before", sa.BigInteger),
-        sa.PrimaryKeyConstraint("followed_id", "follower_id", name="pk_follows"),
+        sa.PrimaryKeyConstraint("followed_id", "follower_id", name="pk_follows", postgresql_include=["until"]),
         sqlite_with_rowid=False,
     )
     op.create_index("ix_follows_followed_id_noted_at", "follows", ["followed_id", "noted_at"])
