@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -89,28 +89,64 @@ class People:
             for known in store.by_handles(self._tx, network, {handle_of(name) for name in names}):
                 key = (network, known.native_id)
                 self._known.setdefault(key, known)
-                for name in names:
-                    if known.username is not None and handle_of(name) == handle_of(known.username):
-                        self._also.setdefault((network, name), key)
+                name = "@" + handle_of(known.username or "")
+                if name in names:
+                    self._also.setdefault((network, name), key)
 
     def _recognise(self) -> None:
         """A name whose id is told now gives way to it: adopted where the id is new, else the two become one."""
-        for key, told in list(self._told.items()):
-            network, native_id = key
-            if native_id[0] == "@":
+        for name, key in self._holders().items():
+            self._also[name] = key
+            stub = self._known.pop(name, None)
+            if stub is None:
                 continue
-            for fact in told:
-                name = (network, "@" + handle_of(fact.username))
-                self._also[name] = key
-                stub = self._known.pop(name, None)
-                if stub is None:
-                    continue
-                here = self._known.get(key)
-                if here is None:
-                    store.adopt(self._tx, stub.id, native_id)
-                    self._known[key] = stub._replace(native_id=native_id)
-                elif here.id != stub.id:
-                    store.merge(self._tx, stub.id, here.id, next_noted(self._tx, here.id))
+            here = self._known.get(key)
+            if here is None:
+                store.adopt(self._tx, stub.id, key[1], uuid_of(*key))
+                self._known[key] = stub._replace(native_id=key[1])
+            elif here.id != stub.id:
+                store.merge(self._tx, stub.id, here.id, next_noted(self._tx, here.id))
+                self._known[key] = self._joined(here, stub)
+
+    def _holders(self) -> dict[Key, Key]:
+        """Who has each name that is told. Names are given up and taken by others: who was seen last with it has it, and
+        nobody has the name that they had before their newest one.
+        """
+        holders: dict[Key, tuple[datetime, Key]] = {}
+        for key, told in self._told.items():
+            if key[1][0] == "@":
+                continue
+            newest = max(told, key=_when)
+            handle, seen_at = handle_of(newest.username), newest.seen_at
+            here = self._known.get(key)
+            if here is not None and here.seen_at is not None and here.seen_at >= seen_at:
+                handle, seen_at = handle_of(here.username or ""), here.seen_at
+            name = (key[0], "@" + handle)
+            other = holders.get(name) or self._holder(name)
+            if other is None or seen_at > other[0]:
+                other = seen_at, key
+            holders[name] = other
+        return {name: key for name, (_, key) in holders.items()}
+
+    def _holder(self, name: Key) -> tuple[datetime, Key] | None:
+        """Who was known to have a name that is asked for, and when they were seen with it."""
+        key = self._also.get(name)
+        known = None if key is None else self._known.get(key)
+        return None if key is None or known is None or known.seen_at is None else (known.seen_at, key)
+
+    def _joined(self, here: Known, stub: Known) -> Known:
+        """One profile of two that turned out to be of one person: the newer one, and what only the other one told."""
+        if stub.seen_at is None:
+            return here
+        newer, older = (here, stub) if here.seen_at is not None and here.seen_at > stub.seen_at else (stub, here)
+        both = Known._make(old if new is None else new for new, old in zip(newer, older, strict=True))
+        both = both._replace(id=here.id, native_id=here.native_id, gone_at=newer.gone_at)
+        if both != here:
+            values: dict[str, Any] = {name: getattr(both, name) for name in _TOLD}
+            store.set_channels(
+                self._tx, {both.id: _judged(both.network, values, both.seen_at or stub.seen_at, both.gone_at)}
+            )
+        return both
 
     def _real(self, key: Key) -> Key:
         key = self._also.get(key, key)
@@ -167,7 +203,7 @@ def _merged(known: Known, facts: list[ProfileFact]) -> tuple[dict[str, Any], lis
     past: list[ProfileFact] = []
     for fact in facts:
         newer = seen_at is None or fact.seen_at > seen_at
-        if fact.username != values["username"] or type(fact.followers) is int or _counted(fact):
+        if seen_at is None or fact.username != values["username"] or type(fact.followers) is int or _counted(fact):
             past.append(fact)
         for name in _TOLD:
             value = getattr(fact, name)
@@ -177,11 +213,14 @@ def _merged(known: Known, facts: list[ProfileFact]) -> tuple[dict[str, Any], lis
             seen_at, gone_at = fact.seen_at, fact.seen_at if fact.gone else None
     if seen_at == known.seen_at and gone_at == known.gone_at and values == before:
         return {}, past
-    traits, score = judged(Person(facts[0].network, **values), (seen_at or facts[0].seen_at).date())
-    values["handle"] = handle_of(values["username"])
-    values["seen_at"], values["gone_at"] = seen_at, gone_at
-    values["traits"], values["score"] = traits.code, score
-    return values, past
+    return _judged(facts[0].network, values, seen_at or facts[0].seen_at, gone_at), past
+
+
+def _judged(network: str, told: Mapping[str, Any], seen_at: datetime, gone_at: datetime | None) -> dict[str, Any]:
+    """What is stored of a channel of which this was told."""
+    traits, score = judged(Person(network, **told), seen_at.date())
+    moments = {"seen_at": seen_at, "gone_at": gone_at}
+    return {**told, "handle": handle_of(told["username"]), **moments, "traits": traits.code, "score": score}
 
 
 def _counted(fact: ProfileFact) -> bool:

@@ -12,7 +12,8 @@ import pytest
 import sqlalchemy as sa
 from testclock import TestClock
 
-from entourage.insight import recording
+from entourage.insight import counting, recording
+from entourage.insight.people import uuid_of
 from entourage.insight.store.tables import channels, comments, follows, likes, mentions, posts, snapshots
 from entourage.kernel.db import Database
 from entourage.networks.facts import CommentFact, Fact, FollowFact, LikeFact, MediaFact, PostFact, ProfileFact
@@ -203,6 +204,111 @@ def test_a_name_and_an_id_that_were_both_known_become_one(database: Database) ->
     assert sorted(rows(database, follows.c.follower_id, follows.c.followed_id)) == sorted(
         [(who["7"], who["1"]), (who["7"], who["2"]), (who["3"], who["7"])]
     )
+
+
+def test_a_name_that_is_used_again_is_a_new_channel(database: Database) -> None:
+    learn(database, follow("@anna", "@dior"))
+    learn(database, profile("1", "dior"))
+    learn(database, profile("1", "dior.official", 1))
+    learn(database, follow("@ben", "@dior", 2))
+    assert sorted(row[0] for row in rows(database, channels.c.native_id)) == ["1", "@anna", "@ben", "@dior"]
+    assert dict(rows(database, channels.c.native_id, channels.c.uuid)) == {
+        native_id: uuid_of("instagram", native_id) for native_id in ("1", "@anna", "@ben", "@dior")
+    }
+
+
+@pytest.mark.parametrize("known_before", [True, False])
+def test_what_was_known_by_a_name_stays_when_its_id_is_told(database: Database, *, known_before: bool) -> None:
+    if known_before:
+        learn(database, profile("1", "dior", -3, followers=90, name="Old", location="Paris"))
+        learn(database, profile("1", "parfums", -2))
+    learn(database, profile("@dior", "dior", followers=100, biography="Couture", name="Dior"))
+    learn(
+        database, profile("@dior", "dior", 1, followers=110), profile("@dior", "dior", 3, link="https://dior.example")
+    )
+    learn(database, profile("1", "dior", 2, followers=120, biography=None))
+    kept = channels.c
+    assert rows(database, kept.native_id, kept.name, kept.biography, kept.link, kept.followers, kept.location) == [
+        ("1", "Dior", "Couture", "https://dior.example", 110, "Paris" if known_before else None)
+    ]
+    followed = [row[1] for row in rows(database, snapshots.c.seen_at, snapshots.c.followers) if row[1] is not None]
+    assert followed == ([90] if known_before else []) + [100, 110, 120]
+
+
+def test_who_becomes_one_with_somebody_is_known_since_the_first_was(database: Database) -> None:
+    learn(database, profile("@dior", "dior", -5))
+    learn(database, profile("1", "parfums", -2))
+    learn(database, profile("1", "dior"))
+    assert rows(database, channels.c.first_seen) == [(NOON - 5 * DAY,)]
+
+
+def test_mentions_of_two_that_become_one_are_added_up(database: Database) -> None:
+    learn(database, profile("1", "parfums"), post("p1", "1", "@x"), post("p2", "1", "@x @y"))
+    learn(database, *(post(native_id, "@dior", "@x") for native_id in ("p3", "p4", "p5")))
+    learn(database, profile("1", "dior", 2))
+    assert rows(database, mentions.c.handle, mentions.c.posts) == [("x", 5), ("y", 1)]
+    learn(database, post("p3", "1", "", 3), post("p4", "1", "", 3))
+    assert rows(database, mentions.c.handle, mentions.c.posts) == [("x", 3), ("y", 1)]
+
+
+@pytest.mark.parametrize("name_first", [True, False])
+def test_follows_of_two_that_become_one_began_with_the_first_and_ended_with_the_last(
+    database: Database, *, name_first: bool
+) -> None:
+    by_name = (follow("@anna", "1"), follow("@anna", "1", 8, until=8))
+    told: list[Sequence[Fact]] = [by_name, [follow("7", "1", 5)]]
+    for facts in told if name_first else reversed(told):
+        learn(database, *facts)
+    learn(database, profile("7", "anna", 9))
+    assert rows(database, follows.c.since, follows.c.seen_at, follows.c.until) == [
+        (NOON, NOON + 8 * DAY, NOON + 8 * DAY)
+    ]
+
+
+def test_two_followers_that_become_one_are_counted_once(database: Database) -> None:
+    ids = learn(database, profile("1", "dior"), *(follow(str(number), "1") for number in range(7, 30))).ids
+    learn(database, follow("@anna", "1"))
+
+    def known() -> int:
+        return database.write_now(counting.current, ids["instagram", "1"], 0).followers.known
+
+    assert known() == 24
+    learn(database, profile("7", "anna", 1))
+    assert known() == 23
+
+
+def test_a_name_that_somebody_had_long_ago_is_not_theirs(database: Database) -> None:
+    learn(database, profile("1", "bob", 5, followers=9))
+    learn(database, follow("@alice", "9", 6))
+    learn(database, profile("1", "alice", 0, followers=3))
+    learn(database, profile("2", "alice", 2), profile("2", "carol", 4))
+    assert sorted(row[0] for row in rows(database, channels.c.native_id)) == ["1", "2", "9", "@alice"]
+
+
+@pytest.mark.parametrize("backwards", [True, False])
+def test_of_two_who_had_a_name_the_newest_has_it(database: Database, *, backwards: bool) -> None:
+    learn(database, follow("@alice", "9", 6))
+    told = [profile("1", "alice", 0), profile("1", "bob", 3), profile("3", "alice", 1), profile("2", "alice", 4)]
+    learn(database, *(reversed(told) if backwards else told))
+    who = dict(rows(database, channels.c.id, channels.c.native_id))
+    assert [who[row[0]] for row in rows(database, follows.c.follower_id)] == ["2"]
+    learn(database, follow("@alice", "8", 7), profile("3", "alice", 2))
+    assert {who[row[0]] for row in rows(database, follows.c.follower_id)} == {"2"}
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_two_facts_of_one_moment_are_one_day_of_history(database: Database, *, together: bool) -> None:
+    sparse, full = profile("1", "dior"), profile("1", "dior", followers=100)
+    for facts in [(sparse, full)] if together else [(sparse,), (full,)]:
+        learn(database, *facts)
+    assert rows(database, snapshots.c.seen_at, snapshots.c.followers) == [(NOON, 100)]
+
+
+def test_many_names_that_are_known_by_their_id_are_looked_up_once_each(database: Database) -> None:
+    learn(database, *(profile(str(number), f"user{number}") for number in range(400)))
+    learned = learn(database, *(follow(f"@User{number}", "1") for number in range(400)))
+    assert learned.new["profile"] == 0
+    assert learned.ids["instagram", "@User7"] == learned.ids["instagram", "@user7"]
 
 
 def test_a_profile_that_is_gone_is_kept_and_may_come_back(database: Database) -> None:

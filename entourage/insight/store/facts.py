@@ -19,7 +19,7 @@ from entourage.insight.store.tables import (
     samples,
     snapshots,
 )
-from entourage.kernel.columns import among, upsert
+from entourage.kernel.columns import among, from_ms, to_ms, upsert
 from entourage.kernel.db import Tx
 
 _bind: Any = sa.bindparam
@@ -79,8 +79,25 @@ _SET_CHANNEL = (
     .where(channels.c.id == _bind("channel"))
     .values({name: _bind(f"new_{name}", type_=channels.c[name].type) for name in TOLD})
 )
-_ADOPT = sa.update(channels).where(channels.c.id == _bind("channel")).values(native_id=_bind("new_id"))
-_ADD_SNAPSHOT = upsert(snapshots).on_conflict_do_nothing(index_elements=["channel_id", "seen_at"])
+_ADOPT = (
+    sa.update(channels)
+    .where(channels.c.id == _bind("channel"))
+    .values(native_id=_bind("new_id"), uuid=_bind("new_uuid"))
+)
+
+
+def _completed(adding: Any) -> Any:
+    """Add snapshots; one that is there already gets the numbers that it lacks."""
+    there, told = snapshots.c, adding.excluded
+    counts = ("followers", "follows", "posts")
+    return adding.on_conflict_do_update(
+        index_elements=["channel_id", "seen_at"],
+        set_={name: sa.func.coalesce(there[name], told[name]) for name in counts},
+        where=sa.or_(*(sa.and_(there[name].is_(None), told[name].is_not(None)) for name in counts)),
+    )
+
+
+_ADD_SNAPSHOT = _completed(upsert(snapshots))
 
 
 def by_native_ids(tx: Tx, network: str, ids: Iterable[str]) -> list[Known]:
@@ -108,13 +125,13 @@ def set_channels(tx: Tx, rows: Mapping[int, Mapping[str, Any]]) -> None:
     )
 
 
-def adopt(tx: Tx, channel_id: int, native_id: str) -> None:
-    """Give a channel that was known by its name alone the id of its network."""
-    tx.run(_ADOPT, channel=channel_id, new_id=native_id)
+def adopt(tx: Tx, channel_id: int, native_id: str, uuid: str) -> None:
+    """Give a channel that was known by its name alone the id of its network, and the UUID that goes with it."""
+    tx.run(_ADOPT, channel=channel_id, new_id=native_id, new_uuid=uuid)
 
 
 def add_snapshots(tx: Tx, rows: Rows) -> None:
-    """Add what profiles were at moments; one that is kept already stays as it is."""
+    """Add what profiles were at moments; of one that is kept already only what it lacks."""
     tx.many(_ADD_SNAPSHOT, rows)
 
 
@@ -141,18 +158,25 @@ _ADD_COMMENT = _add_comment.on_conflict_do_update(
     index_elements=["native_id", "network"], set_={"text": _add_comment.excluded.text}
 )
 _ADD_LIKE = upsert(likes).on_conflict_do_nothing(index_elements=["post_id", "channel_id"])
-_add_mention = upsert(mentions)
-_ADD_MENTION = _add_mention.on_conflict_do_update(
-    index_elements=["handle", "network", "author_id"],
-    set_={
-        "posts": mentions.c.posts + _add_mention.excluded.posts,
-        "last_at": sa.case(
-            (mentions.c.last_at.is_(None), _add_mention.excluded.last_at),
-            (_add_mention.excluded.last_at > mentions.c.last_at, _add_mention.excluded.last_at),
-            else_=mentions.c.last_at,
-        ),
-    },
-)
+
+
+def _counted_in(adding: Any) -> Any:
+    """Add mentions to those that are counted already."""
+    there, told = mentions.c, adding.excluded
+    return adding.on_conflict_do_update(
+        index_elements=["handle", "network", "author_id"],
+        set_={
+            "posts": there.posts + told.posts,
+            "last_at": sa.case(
+                (there.last_at.is_(None), told.last_at),
+                (told.last_at > there.last_at, told.last_at),
+                else_=there.last_at,
+            ),
+        },
+    )
+
+
+_ADD_MENTION = _counted_in(upsert(mentions))
 _CLEAR_MENTIONS = sa.delete(mentions).where(
     mentions.c.author_id == _bind("author"), among(mentions.c.handle, "handles"), mentions.c.posts <= 0
 )
@@ -211,7 +235,6 @@ _ended = sa.and_(
     _now.until >= _was.seen_at,
     sa.or_(_was.until.is_(None), _now.until > _was.until),
 )
-_changed = sa.or_(_began_again, sa.and_(_ended, _was.until.is_(None)))
 _changed = sa.or_(_began_again, sa.and_(_ended, _was.until.is_(None)))
 _ADD_FOLLOW = _new.on_conflict_do_update(
     index_elements=["followed_id", "follower_id"],
@@ -275,48 +298,68 @@ def version(tx: Tx) -> int:
 _TO, _FROM = _bind("to", type_=sa.BigInteger), _bind("gone", type_=sa.BigInteger)
 
 
-def _moved(table: sa.Table, column: str) -> Sequence[sa.ClauseElement]:
-    """Move the rows of a channel that is one of several key columns: those that are there already go."""
+def _copied(table: sa.Table, column: str) -> Any:
+    """The rows of a channel that is one of several key columns, to be added for another one."""
     columns = [name.name for name in table.columns]
     source = sa.select(*(_TO if name == column else table.c[name] for name in columns)).where(table.c[column] == _FROM)
-    keys = [key.name for key in table.primary_key.columns]
-    moved = upsert(table).from_select(columns, source).on_conflict_do_nothing(index_elements=keys)
-    return moved, sa.delete(table).where(table.c[column] == _FROM)
+    return upsert(table).from_select(columns, source)
 
 
+_gone = channels.alias()
+_earlier = sa.select(_gone.c.first_seen).where(_gone.c.id == _FROM).scalar_subquery()
 _MERGE: Sequence[sa.ClauseElement] = (
-    *_moved(follows, "follower_id"),
-    *_moved(likes, "channel_id"),
-    *_moved(mentions, "author_id"),
+    _completed(_copied(snapshots, "channel_id")),
+    _copied(likes, "channel_id").on_conflict_do_nothing(index_elements=["post_id", "channel_id"]),
+    _counted_in(_copied(mentions, "author_id")),
+    *(
+        sa.delete(table).where(table.c[column] == _FROM)
+        for table, column in ((snapshots, "channel_id"), (likes, "channel_id"), (mentions, "author_id"))
+    ),
     *(
         sa.update(table).where(table.c[column] == _FROM).values({column: _TO})
         for table, column in (
             (posts, "author_id"), (comments, "author_id"), (samples, "channel_id"), (plans, "channel_id"),
         )
     ),
-    sa.delete(snapshots).where(snapshots.c.channel_id == _FROM),
     sa.delete(figures).where(figures.c.channel_id == _FROM),
     sa.delete(figures).where(figures.c.channel_id == _TO),
+    sa.update(channels).where(channels.c.id == _TO, channels.c.first_seen > _earlier).values(first_seen=_earlier),
     sa.delete(channels).where(channels.c.id == _FROM),
 )  # fmt: skip
-_FOLLOWED = sa.select(follows.c.follower_id, follows.c.since, follows.c.seen_at, follows.c.until).where(
-    follows.c.followed_id == _bind("channel")
+_EDGES = sa.select(
+    follows.c.followed_id, follows.c.follower_id, follows.c.since, follows.c.seen_at, follows.c.until
+).where(sa.or_(follows.c.followed_id == _bind("channel"), follows.c.follower_id == _bind("channel")))
+_FORGET_EDGES = sa.delete(follows).where(
+    sa.or_(follows.c.followed_id == _bind("channel"), follows.c.follower_id == _bind("channel"))
 )
-_FORGET_FOLLOWED = sa.delete(follows).where(follows.c.followed_id == _bind("channel"))
+_FORGET_FIGURES = sa.delete(figures).where(among(figures.c.channel_id, "ids"))
 
 
 def merge(tx: Tx, gone: int, to: int, noted: datetime) -> None:
-    """Let everything that is known of the channel `gone` be known of `to`, and forget `gone`."""
-    edges = tx.all(_FOLLOWED, channel=gone)
-    tx.run(_FORGET_FOLLOWED, channel=gone)
-    add_follows(
-        tx,
-        [
-            {"followed_id": to, "follower_id": follower, "since": since, "seen_at": seen_at, "until": until}
-            | {"noted_at": noted}
-            for follower, since, seen_at, until in edges
-        ],
-    )
+    """Let everything that is known of the channel `gone` be known of `to`, and forget `gone`.
+
+    What was counted of `to`, and of whom `gone` follows, is forgotten too: it may hold the one person twice.
+    """
+    _move_edges(tx, gone, to, noted)
     for statement in _MERGE:
-        bound = {"gone": gone, "to": to}
-        tx.run(statement, **bound)
+        tx.run(statement, gone=gone, to=to)
+
+
+def _move_edges(tx: Tx, gone: int, to: int, noted: datetime) -> None:
+    """Tell the follows of one channel anew, as those of another that may have had follows of the same people."""
+    edges = tx.all(_EDGES, channel=gone)
+    if not edges:
+        return
+    tx.run(_FORGET_EDGES, channel=gone)
+    rows: list[Mapping[str, Any]] = []
+    moments = {to: noted}
+    for followed_id, follower_id, since, seen_at, until in edges:
+        followed, follower = (to if one == gone else one for one in (followed_id, follower_id))
+        if followed not in moments:
+            moments[followed] = from_ms(max(to_ms(noted), last_noted(tx, followed) + 1))
+        rows.append(
+            {"followed_id": followed, "follower_id": follower, "since": since, "seen_at": seen_at, "until": until}
+            | {"noted_at": moments[followed]}
+        )
+    tx.run(_FORGET_FIGURES, ids=list(moments))
+    add_follows(tx, rows)
