@@ -2,9 +2,9 @@
 
 import hashlib
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from msgspec import UNSET
 
@@ -14,16 +14,16 @@ from entourage.insight.store.facts import Known
 from entourage.insight.traits import judged
 from entourage.kernel.columns import from_ms, to_ms
 from entourage.kernel.db import Tx
-from entourage.networks.facts import ProfileFact
+from entourage.networks.facts import PostFact, ProfileFact
 
 Key = tuple[str, str]
 """A network and an id of it."""
+F = TypeVar("F", ProfileFact, PostFact)
 _SPACE: Final = uuid.NAMESPACE_URL.bytes
 _TOLD: Final = (
     "username", "name", "biography", "picture", "link", "location", "followers", "follows", "posts", "is_private",
     "is_verified",
 )  # fmt: skip
-_COUNTS: Final = ("followers", "follows", "posts")
 _VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 _NOBODY = Known(0, "", "", *[None] * 13)
 
@@ -105,8 +105,8 @@ class People:
                 store.adopt(self._tx, stub.id, key[1], uuid_of(*key))
                 self._known[key] = stub._replace(native_id=key[1])
             elif here.id != stub.id:
-                store.merge(self._tx, stub.id, here.id, next_noted(self._tx, here.id))
                 self._known[key] = self._joined(here, stub)
+                store.merge(self._tx, stub.id, here.id, next_noted(self._tx, here.id))
 
     def _holders(self) -> dict[Key, Key]:
         """Who has each name that is told. Names are given up and taken by others: who was seen last with it has it, and
@@ -141,6 +141,11 @@ class People:
         newer, older = (here, stub) if here.seen_at is not None and here.seen_at > stub.seen_at else (stub, here)
         both = Known._make(old if new is None else new for new, old in zip(newer, older, strict=True))
         both = both._replace(id=here.id, native_id=here.native_id, gone_at=newer.gone_at)
+        counted = store.counted(self._tx, (newer.id, older.id))
+        of_newer, of_older = counted.get(newer.id, {}), counted.get(older.id, {})
+        both = both._replace(
+            **{name: getattr(older, name) for name, at in of_older.items() if name in of_newer and at > of_newer[name]}
+        )
         if both != here:
             values: dict[str, Any] = {name: getattr(both, name) for name in _TOLD}
             store.set_channels(
@@ -159,9 +164,10 @@ class People:
         told: dict[Key, list[ProfileFact]] = {}
         for key, facts in self._told.items():
             told.setdefault(self._real(key), []).extend(facts)
+        counted = self._counted(told)
         for key in dict.fromkeys(map(self._real, keys)):
             known, facts = self._known.get(key), sorted(told.get(key, ()), key=_when)
-            row, past = _merged(known or _NOBODY, facts)
+            row, past = _merged(known or _NOBODY, facts, counted.get(known.id, {}) if known else {})
             history += [(key, fact) for fact in past]
             if known is None:
                 added[key] = self._row(key, row, facts)
@@ -177,6 +183,17 @@ class People:
         store.set_channels(self._tx, changed)
         store.add_snapshots(self._tx, [_snapshot(self.ids[key], fact) for key, fact in history])
 
+    def _counted(self, told: Mapping[Key, Iterable[ProfileFact]]) -> Mapping[int, Mapping[str, datetime]]:
+        """When the numbers of channels were read, of those that late news might tell newer ones of."""
+        late = [
+            known.id
+            for key, facts in told.items()
+            if (known := self._known.get(key)) is not None
+            and known.seen_at is not None
+            and any(fact.seen_at <= known.seen_at and _counts_anew(fact, known) for fact in facts)
+        ]
+        return store.counted(self._tx, late) if late else {}
+
     def _row(self, key: Key, row: dict[str, Any], facts: list[ProfileFact]) -> dict[str, Any]:
         """A channel that is new: with what was told, or a stub with no more than a name."""
         network, native_id = key
@@ -189,19 +206,38 @@ class People:
         }  # fmt: skip
 
 
+def in_turn(facts: Sequence[F], seen_at: datetime | None) -> Sequence[F]:
+    """Facts (the oldest first) as they are added to what was seen at `seen_at`: first those that can only fill in what
+    is not known, for which the newest is the best, then those that are newer.
+    """
+    if seen_at is None or facts[0].seen_at > seen_at:
+        return facts
+    late = [fact for fact in facts if fact.seen_at <= seen_at]
+    return [*reversed(late), *facts[len(late) :]]
+
+
 def _when(fact: ProfileFact) -> datetime:
     return fact.seen_at
 
 
-def _merged(known: Known, facts: list[ProfileFact]) -> tuple[dict[str, Any], list[ProfileFact]]:
-    """What has to be stored of a channel after these facts ({} for nothing), and which of them are history."""
+def _merged(
+    known: Known, facts: list[ProfileFact], counted: Mapping[str, datetime]
+) -> tuple[dict[str, Any], list[ProfileFact]]:
+    """What has to be stored of a channel after these facts ({} for nothing), and which of them are history.
+
+    `counted` tells when its numbers were read, where that may be before something else was seen of it.
+    """
     if not facts:
         return {}, []
     values: dict[str, Any] = {name: getattr(known, name) for name in _TOLD}
     seen_at, gone_at = known.seen_at, known.gone_at
     before = dict(values)
+    for name, at in counted.items():
+        late = [fact for fact in facts if at < fact.seen_at and type(getattr(fact, name)) is int]
+        if late and values[name] is not None:
+            values[name] = getattr(late[-1], name)
     past: list[ProfileFact] = []
-    for fact in facts:
+    for fact in in_turn(facts, seen_at):
         newer = seen_at is None or fact.seen_at > seen_at
         if seen_at is None or fact.username != values["username"] or type(fact.followers) is int or _counted(fact):
             past.append(fact)
@@ -223,10 +259,15 @@ def _judged(network: str, told: Mapping[str, Any], seen_at: datetime, gone_at: d
     return {**told, "handle": handle_of(told["username"]), **moments, "traits": traits.code, "score": score}
 
 
+def _counts_anew(fact: ProfileFact, known: Known) -> bool:
+    told = ((getattr(fact, name), getattr(known, name)) for name in store.COUNTS)
+    return any(type(new) is int and new != old for new, old in told)
+
+
 def _counted(fact: ProfileFact) -> bool:
     return type(fact.follows) is int or type(fact.posts) is int
 
 
 def _snapshot(channel_id: int, fact: ProfileFact) -> dict[str, Any]:
-    counts = {name: value if type(value := getattr(fact, name)) is int else None for name in _COUNTS}
+    counts = {name: value if type(value := getattr(fact, name)) is int else None for name in store.COUNTS}
     return {"channel_id": channel_id, "seen_at": fact.seen_at, "username": fact.username, **counts}

@@ -6,7 +6,7 @@ from typing import Any, Final
 from msgspec import UNSET, to_builtins
 
 from entourage.insight import grammar
-from entourage.insight.people import Key, handle_of
+from entourage.insight.people import Key, handle_of, in_turn
 from entourage.insight.store import facts as store
 from entourage.insight.store.facts import KnownPost
 from entourage.kernel.db import Tx
@@ -52,11 +52,11 @@ class Posting:
             return {}
         values: dict[str, Any] = {name: getattr(known, name) for name in (*_TOLD, "author_id", "seen_at", "gone_at")}
         before = dict(values)
-        for fact in facts:
+        for fact in in_turn(facts, known.seen_at):
             newer = values["seen_at"] is None or fact.seen_at > values["seen_at"]
             for name in _TOLD:
                 value = getattr(fact, name)
-                if value is not UNSET and (newer or (not values[name] and value is not None)):
+                if value is not UNSET and (newer or (value is not None and values[name] in (None, []))):
                     values[name] = to_builtins(value) if name == "media" else value
             if newer:
                 values["author_id"] = self._people[fact.network, fact.author]

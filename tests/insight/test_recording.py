@@ -66,9 +66,12 @@ def everything(database: Database) -> Sequence[Any]:
             sorted(tx.all(statement), key=repr)
             for statement in (
                 sa.select(*told),
-                sa.select(
-                    who.c.native_id, *(column for column in snapshots.columns if column.name != "channel_id")
-                ).join_from(who, snapshots, who.c.id == snapshots.c.channel_id),
+                sa.select(who.c.native_id, *(column for column in snapshots.columns if column.name != "channel_id"))
+                .join_from(who, snapshots, who.c.id == snapshots.c.channel_id)
+                .where(snapshots.c.followers.is_not(None)),
+                sa.select(who.c.native_id, snapshots.c.username)
+                .join_from(who, snapshots, who.c.id == snapshots.c.channel_id)
+                .distinct(),
                 sa.select(
                     posts.c.native_id, posts.c.caption, posts.c.likes, posts.c.mentions, who.c.native_id
                 ).join_from(posts, who, posts.c.author_id == who.c.id, isouter=True),
@@ -106,14 +109,40 @@ FACTS: Sequence[Fact] = (
     follow("9", "1", 1, until=2),
 )
 
+STRANGER: Sequence[Fact] = (
+    # Known by her name alone, and by her id; both follow and are counted.
+    profile("@carla", "carla", 1, followers=10, follows=1, posts=0, biography="Hello"),
+    profile("6", "carla", 2, followers=12, follows=1, posts=1),
+    post("p4", "@carla", "@dior @ben"),
+    post("p5", "6", "@ben", 1, likes=3),
+    LikeFact(network="instagram", post="p1", profile="@Carla", seen_at=NOON),
+    follow("@carla", "1", 0),
+    follow("6", "1", 3, until=4),
+    follow("6", "7", 1),
+    follow("@carla", "7", 2),
+    follow("7", "@carla", 3),
+    # Somebody who changed the name, and is spoken of by the new one.
+    profile("5", "dora", followers=1, link=None),
+    profile("5", "dora.new", 4, followers=2, link="https://dora.example"),
+    follow("@dora.new", "1", 1),
+    # Told in parts, at times between others, twice at one moment, and with noughts.
+    profile("1", "dior", 6),
+    profile("1", "dior", 3, followers=5000, follows=0),
+    profile("1", "dior", 3, is_verified=True),
+    profile("7", "anna.maria", 0, biography="Once"),
+    post("p6", "7", "see @ben", likes=50, comments=4),
+    post("p6", "7", "", 2, likes=0, comments=0),
+)  # fmt: skip
 
-@pytest.mark.parametrize("seed", range(6))
+
+@pytest.mark.parametrize("seed", range(12))
 def test_facts_in_any_order_batches_and_number_leave_the_same_behind(
     database: Database, another_empty: Database, seed: int
 ) -> None:
-    learn(database, *FACTS)
+    told = [*FACTS, *STRANGER]
+    learn(database, *told)
     chance = random.Random(seed)
-    facts = [*FACTS, *chance.sample(FACTS, 6)]
+    facts = [*told, *chance.sample(told, 12)]
     chance.shuffle(facts)
     while facts:
         size = chance.randint(1, 6)
@@ -229,7 +258,7 @@ def test_what_was_known_by_a_name_stays_when_its_id_is_told(database: Database, 
     learn(database, profile("1", "dior", 2, followers=120, biography=None))
     kept = channels.c
     assert rows(database, kept.native_id, kept.name, kept.biography, kept.link, kept.followers, kept.location) == [
-        ("1", "Dior", "Couture", "https://dior.example", 110, "Paris" if known_before else None)
+        ("1", "Dior", "Couture", "https://dior.example", 120, "Paris" if known_before else None)
     ]
     followed = [row[1] for row in rows(database, snapshots.c.seen_at, snapshots.c.followers) if row[1] is not None]
     assert followed == ([90] if known_before else []) + [100, 110, 120]
@@ -294,6 +323,28 @@ def test_of_two_who_had_a_name_the_newest_has_it(database: Database, *, backward
     assert [who[row[0]] for row in rows(database, follows.c.follower_id)] == ["2"]
     learn(database, follow("@alice", "8", 7), profile("3", "alice", 2))
     assert {who[row[0]] for row in rows(database, follows.c.follower_id)} == {"2"}
+
+
+def test_a_number_that_comes_late_is_newer_than_one_that_was_read_before_it(database: Database) -> None:
+    learn(database, profile("1", "dior", 1, followers=100, follows=7))
+    learn(database, profile("1", "dior", 5, biography="Couture"))
+    learn(database, profile("1", "dior", 3, followers=5000), profile("1", "dior", 0, follows=3))
+    assert rows(database, channels.c.followers, channels.c.follows) == [(5000, 7)]
+
+
+def test_of_what_comes_late_the_newest_fills_what_is_not_known(database: Database) -> None:
+    learn(database, profile("1", "dior", 5))
+    learn(database, profile("1", "dior", 1, name="Dior"), profile("1", "dior", 3, name="DIOR"))
+    assert rows(database, channels.c.name) == [("DIOR",)]
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_nought_is_a_number_and_an_emptied_caption_names_nobody(database: Database, *, newest_first: bool) -> None:
+    told = [post("p1", "1", "@x", 1, likes=50, comments=3), post("p1", "1", "", 5, likes=0, comments=0)]
+    for fact in reversed(told) if newest_first else told:
+        learn(database, fact)
+    assert rows(database, posts.c.caption, posts.c.likes, posts.c.comments) == [("", 0, 0)]
+    assert rows(database, mentions.c.handle) == []
 
 
 @pytest.mark.parametrize("together", [True, False])

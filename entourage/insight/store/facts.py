@@ -23,6 +23,8 @@ from entourage.kernel.columns import among, from_ms, to_ms, upsert
 from entourage.kernel.db import Tx
 
 _bind: Any = sa.bindparam
+COUNTS = ("followers", "follows", "posts")
+"""The numbers of a profile that are kept each time they are read."""
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -89,15 +91,30 @@ _ADOPT = (
 def _completed(adding: Any) -> Any:
     """Add snapshots; one that is there already gets the numbers that it lacks."""
     there, told = snapshots.c, adding.excluded
-    counts = ("followers", "follows", "posts")
     return adding.on_conflict_do_update(
         index_elements=["channel_id", "seen_at"],
-        set_={name: sa.func.coalesce(there[name], told[name]) for name in counts},
-        where=sa.or_(*(sa.and_(there[name].is_(None), told[name].is_not(None)) for name in counts)),
+        set_={name: sa.func.coalesce(there[name], told[name]) for name in COUNTS},
+        where=sa.or_(*(sa.and_(there[name].is_(None), told[name].is_not(None)) for name in COUNTS)),
     )
 
 
 _ADD_SNAPSHOT = _completed(upsert(snapshots))
+_COUNTED = (
+    sa.select(
+        snapshots.c.channel_id,
+        *(
+            sa.type_coerce(
+                sa.func.max(
+                    sa.case((snapshots.c[name].is_not(None), sa.type_coerce(snapshots.c.seen_at, sa.BigInteger)))
+                ),
+                snapshots.c.seen_at.type,
+            )
+            for name in COUNTS
+        ),
+    )
+    .where(among(snapshots.c.channel_id, "ids"))
+    .group_by(snapshots.c.channel_id)
+)
 
 
 def by_native_ids(tx: Tx, network: str, ids: Iterable[str]) -> list[Known]:
@@ -133,6 +150,14 @@ def adopt(tx: Tx, channel_id: int, native_id: str, uuid: str) -> None:
 def add_snapshots(tx: Tx, rows: Rows) -> None:
     """Add what profiles were at moments; of one that is kept already only what it lacks."""
     tx.many(_ADD_SNAPSHOT, rows)
+
+
+def counted(tx: Tx, ids: Iterable[int]) -> Mapping[int, Mapping[str, datetime]]:
+    """When each number of these channels (followers, follows, posts) was last read, where it was."""
+    return {
+        channel: {name: at for name, at in zip(COUNTS, moments, strict=True) if at is not None}
+        for channel, *moments in tx.all(_COUNTED, ids=list(ids))
+    }
 
 
 # Posts and what hangs on them
