@@ -117,10 +117,10 @@ FROM (
 ) AS edges;
 
 INSERT INTO posts (id, network, native_id, author_id, url, caption, posted_at, likes, comments, media, tags, mentions,
-    seen_at, gone_at)
+    seen_at, counted_at, gone_at)
 SELECT v, 'instagram', 'p' || v, CASE WHEN v % 4 = 0 THEN v % {large} + 1 ELSE v END,
     'https://www.instagram.com/p/' || v, 'a good day with @user' || (v % {large} + 1) || ' #travel',
-    {NOW} - v % 5000 * 3600000, v % 900, v % 40, '[]', '["travel"]', '[]', {NOW}, NULL
+    {NOW} - v % 5000 * 3600000, v % 900, v % 40, '[]', '["travel"]', '[]', {NOW}, {NOW}, NULL
 FROM numbers_of_benchmark;
 
 INSERT INTO mentions SELECT 'user' || (v % {large} + 1), 'instagram', v, 1 + v % 5, {NOW} FROM numbers_of_benchmark;

@@ -88,8 +88,8 @@ def best(
     channel_id: int,
     most: int = 12,
 ) -> Sequence[Best]:
-    """Of the newest LOOKED_AT posts those with most likes and comments, the best first."""
-    known = [(one.id, got) for one in store.numbers(tx, channel_id, LOOKED_AT) if (got := _got(one)) is not None]
+    """Of the newest LOOKED_AT posts of which a number is known those with most likes and comments, the best first."""
+    known = [(one.id, _got(one)) for one in store.numbers(tx, channel_id, LOOKED_AT)]
     if not known:
         return []
     usual = median(got for _, got in known)
@@ -116,8 +116,7 @@ def engagement(
     """How much the followers take part in what the channel posts."""
     if not channel.followers:
         return NotEnough("The number of followers is not known.", 0, 1)
-    told = [one for one in store.numbers(tx, channel.id, RATED * 2) if one.seen_at - one.posted_at >= SETTLED]
-    rated = [(one, got) for one in told if (got := _got(one)) is not None][:RATED]
+    rated = [(one, _got(one)) for one in store.numbers(tx, channel.id, RATED, SETTLED)]
     if len(rated) < LEAST_POSTS:
         words = f"Of {len(rated)} posts the likes or comments are known, a day or more after posting."
         return NotEnough(words, len(rated), LEAST_POSTS)
@@ -137,8 +136,6 @@ def _rate(rates: Sequence[float]) -> Estimate:
     return Estimate(value, max(0.0, value - half), value + half, size, None)
 
 
-def _got(one: store.Numbers) -> int | None:
+def _got(one: store.Numbers) -> int:
     """Likes and comments together, as far as they are told."""
-    if one.likes is None and one.comments is None:
-        return None
     return (one.likes or 0) + (one.comments or 0)

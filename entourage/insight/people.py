@@ -238,7 +238,7 @@ def _merged(
             values[name] = getattr(late[-1], name)
     past: list[ProfileFact] = []
     for fact in in_turn(facts, seen_at):
-        newer = seen_at is None or fact.seen_at > seen_at
+        newer = known.seen_at is None or fact.seen_at > known.seen_at  # two of one moment complete each other
         if seen_at is None or fact.username != values["username"] or type(fact.followers) is int or _counted(fact):
             past.append(fact)
         for name in _TOLD:

@@ -89,10 +89,12 @@ def test_nothing_is_the_best_where_no_number_is_known(database: Database) -> Non
 
 def test_posting_times_are_counted_by_day_and_hour_in_utc(database: Database) -> None:
     monday = datetime(2026, 3, 2, 0, 59, 59, tzinfo=UTC)
+    gone = PostFact(network="instagram", id="gone", author="1", posted_at=monday, seen_at=at(90), gone=True)
     moments = [monday, monday - timedelta(hours=1), monday + timedelta(days=7), datetime(1970, 1, 1, 5, tzinfo=UTC)]
     learn(
         database,
         profile("1"),
+        gone,
         post("undated", "1", posted_at=None),
         *(post(f"p{number}", "1", posted_at=moment) for number, moment in enumerate(moments)),
     )
@@ -139,6 +141,30 @@ def test_posts_that_were_read_too_soon_or_without_numbers_are_left_out(database:
     found = engagement(database)
     assert isinstance(found, Engagement)
     assert (found.rate.value, found.rate.size) == (pytest.approx(0.1), 5)
+
+
+def test_posts_without_numbers_or_read_too_soon_do_not_crowd_out_the_others(database: Database) -> None:
+    learn(
+        database,
+        profile("1", followers=100),
+        *(post(f"p{n}", "1", day=n, likes=10) for n in range(5)),
+        *(post(f"silent{n}", "1", day=10 + n) for n in range(60)),
+        *(post(f"young{n}", "1", day=80, seen_at=at(80.5), likes=0) for n in range(60)),
+    )
+    found = engagement(database)
+    assert isinstance(found, Engagement)
+    assert found.rate.size == 5
+
+
+def test_a_later_look_without_numbers_does_not_make_early_ones_settled(database: Database) -> None:
+    learn(database, profile("1", followers=100))
+    learn(database, *(post(f"p{n}", "1", day=n, seen_at=at(n + 0.1), likes=1) for n in range(5)))
+    learn(database, *(post(f"p{n}", "1", day=n, seen_at=at(n + 9)) for n in range(5)))
+    assert isinstance(engagement(database), NotEnough)
+    learn(database, *(post(f"p{n}", "1", day=n, seen_at=at(n + 5), likes=20) for n in range(5)))
+    found = engagement(database)
+    assert isinstance(found, Engagement)
+    assert found.likes == 20
 
 
 def test_few_posts_or_no_followers_are_not_enough_data(database: Database) -> None:

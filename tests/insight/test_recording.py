@@ -75,7 +75,7 @@ def everything(database: Database) -> Sequence[Any]:
                 sa.select(
                     posts.c.native_id, posts.c.caption, posts.c.likes, posts.c.mentions, who.c.native_id
                 ).join_from(posts, who, posts.c.author_id == who.c.id, isouter=True),
-                sa.select(what.c.native_id, who.c.native_id, comments.c.text)
+                sa.select(what.c.native_id, who.c.native_id, comments.c.text, comments.c.posted_at)
                 .join_from(comments, what, comments.c.post_id == what.c.id)
                 .join(who, comments.c.author_id == who.c.id),
                 sa.select(what.c.native_id, who.c.native_id)
@@ -131,6 +131,12 @@ STRANGER: Sequence[Fact] = (
     profile("1", "dior", 3, is_verified=True),
     profile("7", "anna.maria", 0, biography="Once"),
     post("p6", "7", "see @ben", likes=50, comments=4),
+    post("p2", "7", "@dior!", 1, likes=7),
+    post("p2", "7", "@dior!", 5),
+    post("p2", "7", "@dior!", 3, likes=9),
+    PostFact(network="instagram", id="p7", author="7", caption="@ben", seen_at=NOON),
+    post("p7", "7", "@ben", 1),
+    CommentFact(network="instagram", id="c2", post="p9", author="9", text="?", posted_at=NOON),
     post("p6", "7", "", 2, likes=0, comments=0),
 )  # fmt: skip
 
@@ -338,6 +344,17 @@ def test_of_what_comes_late_the_newest_fills_what_is_not_known(database: Databas
     assert rows(database, channels.c.name) == [("DIOR",)]
 
 
+def test_a_time_that_is_told_later_is_that_of_the_mention_and_of_the_comment(database: Database) -> None:
+    undated = CommentFact(network="instagram", id="c1", post="p1", author="7", text="Lovely")
+    dated = msgspec.structs.replace(undated, posted_at=NOON)
+    learn(database, PostFact(network="instagram", id="p1", author="1", caption="@x", seen_at=NOON), undated)
+    learn(database, post("p1", "1", "@x", 1), dated)
+    learn(database, undated, msgspec.structs.replace(undated, id="c2"))
+    learn(database, msgspec.structs.replace(dated, id="c3"), msgspec.structs.replace(undated, id="c3"))
+    assert rows(database, mentions.c.posts, mentions.c.last_at) == [(1, NOON)]
+    assert dict(rows(database, comments.c.native_id, comments.c.posted_at)) == {"c1": NOON, "c2": None, "c3": NOON}
+
+
 @pytest.mark.parametrize("newest_first", [True, False])
 def test_nought_is_a_number_and_an_emptied_caption_names_nobody(database: Database, *, newest_first: bool) -> None:
     told = [post("p1", "1", "@x", 1, likes=50, comments=3), post("p1", "1", "", 5, likes=0, comments=0)]
@@ -353,6 +370,17 @@ def test_two_facts_of_one_moment_are_one_day_of_history(database: Database, *, t
     for facts in [(sparse, full)] if together else [(sparse,), (full,)]:
         learn(database, *facts)
     assert rows(database, snapshots.c.seen_at, snapshots.c.followers) == [(NOON, 100)]
+
+
+def test_two_newer_facts_of_one_moment_both_count(database: Database) -> None:
+    learn(database, profile("1", "dior", followers=10, name="Old"), post("p1", "1", "old", likes=1, comments=1))
+    learn(
+        database,
+        profile("1", "dior", 1), profile("1", "dior", 1, followers=20), profile("1", "dior", 1, name="New"),
+        post("p1", "1", "new", 1), post("p1", "1", "new", 1, likes=2), post("p1", "1", "new", 1, comments=3),
+    )  # fmt: skip
+    assert rows(database, channels.c.followers, channels.c.name) == [(20, "New")]
+    assert rows(database, posts.c.likes, posts.c.comments) == [(2, 3)]
 
 
 def test_many_names_that_are_known_by_their_id_are_looked_up_once_each(database: Database) -> None:

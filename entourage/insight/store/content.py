@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
-from datetime import datetime
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 import msgspec
@@ -40,9 +40,15 @@ _COUNT_DATED, _DATED = _listed(_dated, [_p.posted_at.desc(), _p.id.desc()])
 _COUNT_UNDATED, _UNDATED = _listed(_undated, [_p.id.desc()])
 _BY_ID = sa.select(*_columns).where(_p.id == _bind("post", type_=sa.BigInteger), _p.seen_at.is_not(None))
 _BY_IDS = sa.select(*_columns).where(among(_p.id, "ids"))
+_SETTLED = _bind("settled", type_=sa.BigInteger)
 _NUMBERS = (
-    sa.select(_p.id, _p.posted_at, _p.seen_at, _p.likes, _p.comments)
-    .where(*_there, _dated)
+    sa.select(_p.id, _p.likes, _p.comments)
+    .where(
+        *_there,
+        _dated,
+        sa.or_(_p.likes.is_not(None), _p.comments.is_not(None)),
+        sa.type_coerce(_p.counted_at, sa.BigInteger) - sa.type_coerce(_p.posted_at, sa.BigInteger) >= _SETTLED,
+    )
     .order_by(_p.posted_at.desc(), _p.id.desc())
     .limit(_LIMIT)
 )
@@ -59,7 +65,7 @@ _moment = sa.type_coerce(_p.posted_at, sa.BigInteger)
 _hour = (_moment // sa.literal_column("3600000", sa.BigInteger) + _bind("shift", type_=sa.BigInteger)) % (
     sa.literal_column("168", sa.BigInteger)
 )
-_HOURS = sa.select(_hour, sa.func.count()).where(_p.author_id == _AUTHOR, _dated).group_by(_hour)
+_HOURS = sa.select(_hour, sa.func.count()).where(*_there, _dated).group_by(_hour)
 _TO_MONDAY = 72
 """The epoch began on a Thursday: so many hours earlier it was Monday, 0:00."""
 
@@ -68,8 +74,6 @@ class Numbers(NamedTuple):
     """How a post was received, as far as that was told."""
 
     id: int
-    posted_at: datetime
-    seen_at: datetime
     likes: int | None
     comments: int | None
 
@@ -114,9 +118,13 @@ def many(tx: Tx, ids: Iterable[int]) -> Mapping[int, Post]:
     return {row[0]: post_of(row) for row in rows}
 
 
-def numbers(tx: Tx, channel_id: int, most: int) -> list[Numbers]:
-    """How the newest posts were received, the newest first."""
-    return [Numbers(*row) for row in tx.all(_NUMBERS, channel=channel_id, most=most)]
+def numbers(tx: Tx, channel_id: int, most: int, settled: timedelta = timedelta.min) -> list[Numbers]:
+    """How the newest posts of which that is known were received, the newest first.
+
+    Left out are those whose numbers were read sooner than `settled` after posting.
+    """
+    least = settled // timedelta(milliseconds=1)
+    return [Numbers(*row) for row in tx.all(_NUMBERS, channel=channel_id, most=most, settled=least)]
 
 
 def words(tx: Tx, channel_id: int, most: int) -> list[tuple[str | None, Sequence[str]]]:

@@ -63,6 +63,7 @@ class KnownPost(NamedTuple):
     media: Any
     mentions: Sequence[str]
     seen_at: datetime | None
+    counted_at: datetime | None
     gone_at: datetime | None
 
 
@@ -166,7 +167,8 @@ _known_posts = sa.select(*(posts.c[name] for name in KnownPost._fields))
 _POSTS = _known_posts.where(posts.c.network == _bind("net"), among(posts.c.native_id, "ids"))
 _ADD_POST = sa.insert(posts)
 _POST_TOLD = (
-    "author_id", "url", "caption", "posted_at", "likes", "comments", "media", "tags", "mentions", "seen_at", "gone_at",
+    "author_id", "url", "caption", "posted_at", "likes", "comments", "media", "tags", "mentions", "seen_at",
+    "counted_at", "gone_at",
 )  # fmt: skip
 _SET_POST = (
     sa.update(posts)
@@ -180,7 +182,11 @@ _add_comment = upsert(comments).values(
     {name.name: _bind(name.name, type_=name.type) for name in comments.columns if name.name != "id"}
 )
 _ADD_COMMENT = _add_comment.on_conflict_do_update(
-    index_elements=["native_id", "network"], set_={"text": _add_comment.excluded.text}
+    index_elements=["native_id", "network"],
+    set_={
+        "text": _add_comment.excluded.text,
+        "posted_at": sa.func.coalesce(comments.c.posted_at, _add_comment.excluded.posted_at),
+    },
 )
 _ADD_LIKE = upsert(likes).on_conflict_do_nothing(index_elements=["post_id", "channel_id"])
 
@@ -233,7 +239,7 @@ def known_comments(tx: Tx, network: str, ids: Iterable[str]) -> set[str]:
 
 
 def add_comments(tx: Tx, rows: Rows) -> None:
-    """Add comments; of one that is kept already the text is replaced."""
+    """Add comments; of one that is kept already the text is replaced, and the time told if it was not."""
     tx.many(_ADD_COMMENT, rows)
 
 
@@ -243,7 +249,7 @@ def add_likes(tx: Tx, rows: Rows) -> int:
 
 
 def add_mentions(tx: Tx, rows: Rows) -> None:
-    """Count mentions in, or out where `posts` is negative."""
+    """Count mentions in, or out where `posts` is negative; with 0 of them only their time is told."""
     tx.many(_ADD_MENTION, rows)
     for author in {row["author_id"] for row in rows if row["posts"] < 0}:
         handles = [row["handle"] for row in rows if row["author_id"] == author and row["posts"] < 0]

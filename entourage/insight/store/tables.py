@@ -70,10 +70,12 @@ posts = sa.Table(
     sa.Column("tags", Json, nullable=False),
     sa.Column("mentions", Json, nullable=False),
     sa.Column("seen_at", Instant),
+    sa.Column("counted_at", Instant),
     sa.Column("gone_at", Instant),
     sqlite_autoincrement=True,
 )
-"""Posts; of some only the id and (0) no author is known, because somebody liked them: `seen_at` is NULL then."""
+"""Posts; of some only the id and (0) no author is known, because somebody liked them: `seen_at` is NULL then.
+`counted_at` is when `likes` and `comments` were read, which may be before the post was last seen."""
 sa.Index("uq_posts_native_id_network", posts.c.native_id, posts.c.network, unique=True)
 sa.Index("ix_posts_author_id_posted_at", posts.c.author_id, posts.c.posted_at)
 

@@ -76,6 +76,7 @@ def _posts() -> None:
         sa.Column("tags", sa.Text, nullable=False),
         sa.Column("mentions", sa.Text, nullable=False),
         sa.Column("seen_at", sa.BigInteger),
+        sa.Column("counted_at", sa.BigInteger),
         sa.Column("gone_at", sa.BigInteger),
         sa.PrimaryKeyConstraint("id", name="pk_posts"),
         sqlite_autoincrement=True,
