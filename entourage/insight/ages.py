@@ -52,7 +52,8 @@ _CLASS = re.compile(
     r"\b(?:class of|c/o|grad(?:uating)?(?: in)?|promo|generación|abi)\s?['\u2019]?(?P<year>20\d{2}|\d{2})\b",
     re.IGNORECASE,
 )
-_DIGITS = re.compile(r"\d\d")
+_NUMBER = re.compile(r"(?<!\d)(?:\d{2}|\d{4})(?!\d)")
+"""Ages and years have two digits or four: what has none needs no closer look."""
 _WIDE = {ord("\uff10") + digit: str(digit) for digit in range(10)}
 
 
@@ -62,11 +63,11 @@ def age(biography: str | None, name: str | None, on: date) -> tuple[Age, Confide
     STATED: an age or a year of birth. HINT: the year in which school ends. The name tells nothing but an age beside it.
     """
     for text in (biography, name):
-        if text and _DIGITS.search(text):
+        if text and _NUMBER.search(text):
             years = _stated(text[:_LONGEST].translate(_WIDE), on)
             if years is not None:
                 return band(years), Confidence.STATED
-    if biography and _DIGITS.search(biography):
+    if biography and _NUMBER.search(biography):
         found = _CLASS.search(biography)
         if found:
             years = on.year - _full(found["year"], on) + _LEAVING_SCHOOL

@@ -2,8 +2,9 @@
 
 import hashlib
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Final, TypeVar
 
 from msgspec import UNSET
@@ -24,6 +25,7 @@ _TOLD: Final = (
     "username", "name", "biography", "picture", "link", "location", "followers", "follows", "posts", "is_private",
     "is_verified",
 )  # fmt: skip
+_told: Final[Callable[[object], tuple[Any, ...]]] = attrgetter(*_TOLD)
 _VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 _NOBODY = Known(0, "", "", *[None] * 13)
 
@@ -167,7 +169,10 @@ class People:
         counted = self._counted(told)
         for key in dict.fromkeys(map(self._real, keys)):
             known, facts = self._known.get(key), sorted(told.get(key, ()), key=_when)
-            row, past = _merged(known or _NOBODY, facts, counted.get(known.id, {}) if known else {})
+            if known is None and len(facts) == 1:
+                row, past = _first(facts[0]), facts
+            else:
+                row, past = _merged(known or _NOBODY, facts, counted.get(known.id, {}) if known else {})
             history += [(key, fact) for fact in past]
             if known is None:
                 added[key] = self._row(key, row, facts)
@@ -197,13 +202,13 @@ class People:
     def _row(self, key: Key, row: dict[str, Any], facts: list[ProfileFact]) -> dict[str, Any]:
         """A channel that is new: with what was told, or a stub with no more than a name."""
         network, native_id = key
-        named = native_id[1:] if native_id[0] == "@" else None
-        blank: dict[str, Any] = dict.fromkeys(store.TOLD)
-        blank |= {"username": named, "handle": named and handle_of(named), "traits": UNJUDGED}
-        return blank | row | {
-            "uuid": uuid_of(network, native_id), "network": network, "native_id": native_id,
-            "first_seen": facts[0].seen_at if facts else self._tx.now,
-        }  # fmt: skip
+        if not row:
+            named = native_id[1:] if native_id[0] == "@" else None
+            row = dict.fromkeys(store.TOLD)
+            row |= {"username": named, "handle": named and handle_of(named), "traits": UNJUDGED}
+        row["uuid"], row["network"], row["native_id"] = uuid_of(network, native_id), network, native_id
+        row["first_seen"] = facts[0].seen_at if facts else self._tx.now
+        return row
 
 
 def in_turn(facts: Sequence[F], seen_at: datetime | None) -> Sequence[F]:
@@ -220,6 +225,12 @@ def _when(fact: ProfileFact) -> datetime:
     return fact.seen_at
 
 
+def _first(fact: ProfileFact) -> dict[str, Any]:
+    """As `_merged`, for a channel that is new and of which there is one fact: most of an import."""
+    values = {name: None if value is UNSET else value for name, value in zip(_TOLD, _told(fact), strict=True)}
+    return _judged(fact.network, values, fact.seen_at, fact.seen_at if fact.gone else None)
+
+
 def _merged(
     known: Known, facts: list[ProfileFact], counted: Mapping[str, datetime]
 ) -> tuple[dict[str, Any], list[ProfileFact]]:
@@ -229,7 +240,7 @@ def _merged(
     """
     if not facts:
         return {}, []
-    values: dict[str, Any] = {name: getattr(known, name) for name in _TOLD}
+    values: dict[str, Any] = dict(zip(_TOLD, _told(known), strict=True))
     seen_at, gone_at = known.seen_at, known.gone_at
     before = dict(values)
     for name, at in counted.items():

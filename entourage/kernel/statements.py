@@ -1,6 +1,7 @@
 """Statements: written once with SQLAlchemy Core, compiled once per dialect; and what both databases have in common."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple, cast
 
 import sqlalchemy as sa
@@ -83,13 +84,13 @@ class Compiler:
 
 def _binder(kind: sa.types.TypeEngine[Any], dialect: sa.Dialect) -> Callable[[Any], Any] | None:
     if isinstance(kind, sa.types.TypeDecorator):
-        return lambda value: kind.process_bind_param(value, dialect)
+        return partial(kind.process_bind_param, dialect=dialect)
     return None
 
 
 def _reader(kind: sa.types.TypeEngine[Any], dialect: sa.Dialect) -> Callable[[Any], Any] | None:
     if isinstance(kind, sa.types.TypeDecorator):
-        return lambda value: kind.process_result_value(value, dialect)
+        return partial(kind.process_result_value, dialect=dialect)
     if isinstance(kind, sa.Boolean) and dialect.name == "sqlite":
         return lambda value: None if value is None else bool(value)
     return None

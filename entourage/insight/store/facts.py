@@ -128,10 +128,12 @@ def by_handles(tx: Tx, network: str, handles: Iterable[str]) -> list[Known]:
     return [Known(*row) for row in tx.all(_BY_HANDLE, net=network, handles=list(handles))]
 
 
-def add_channels(tx: Tx, rows: Rows) -> list[int]:
-    """Add channels; their numbers, in order."""
+def add_channels(tx: Tx, rows: Sequence[dict[str, Any]]) -> list[int]:
+    """Add channels; their numbers, in order, which the rows are given too."""
     ids = list(tx.reserve("channels", len(rows)))
-    tx.many(_ADD_CHANNEL, [{"id": number, **row} for number, row in zip(ids, rows, strict=True)])
+    for number, row in zip(ids, rows, strict=True):
+        row["id"] = number
+    tx.many(_ADD_CHANNEL, rows)
     return ids
 
 
