@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 import pycurl
 
+from entourage.kernel.clock import bearable
 from entourage.kernel.errors import Challenged, Damaged, EntourageError, Gone, Refused, Throttled, Unreachable
 
 _META_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?([a-zA-Z0-9_.:-]{2,40})", re.IGNORECASE)
@@ -121,21 +122,24 @@ def moment(value: str | None) -> datetime | None:
         return None
     try:
         date = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter for years and zones beyond any calendar
         return None
     return date.replace(tzinfo=UTC) if date.tzinfo is None else date
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """The seconds to wait by Retry-After, given as seconds or as a date (read against the server's own clock)."""
+    """The seconds to wait by Retry-After, given as seconds or as a date (read against the server's own clock).
+
+    A day at most.
+    """
     value = headers.get("retry-after", "").strip()
     if value.isdecimal():
-        return float(min(int(value), 31_536_000))
+        return bearable(float(value))  # not int(), which refuses numbers of many thousand digits
     date = moment(value)
     if date is None:
         return None
     now = moment(headers.get("date")) or datetime.now(UTC)
-    return max(0.0, (date - now).total_seconds())
+    return bearable((date - now).total_seconds())
 
 
 def charset(content_type: str) -> str | None:

@@ -1,6 +1,7 @@
 """The one source of time, so that tests can replace it."""
 
 import contextlib
+import math
 import socket
 import time
 import uuid
@@ -11,6 +12,15 @@ from typing import NamedTuple
 
 Clock = Callable[[], datetime]
 """Returns the present in UTC, in whole milliseconds (what the database keeps)."""
+
+
+LONGEST_WAIT = 86_400.0
+"""Seconds. Nobody makes us wait longer at once, by mistake or on purpose: after a day we ask again."""
+
+
+def bearable(seconds: float) -> float:
+    """A wait that somebody told, in seconds, as far as we follow it: never negative, never endless, never NaN."""
+    return 0.0 if math.isnan(seconds) else min(max(seconds, 0.0), LONGEST_WAIT)
 
 
 class Steady(NamedTuple):

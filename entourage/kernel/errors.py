@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from entourage.kernel.clock import bearable
+
 
 class EntourageError(Exception):
     """Whatever we report on purpose: its text is fit for a person to read and holds no secret."""
@@ -53,11 +55,11 @@ class OutOfCredit(EntourageError):
 
 
 class Throttled(EntourageError):
-    """The other side asks us to wait: `retry_after` seconds where it said how long."""
+    """The other side asks us to wait: `retry_after` seconds (a day at most) where it said how long."""
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
-        self.retry_after = retry_after
+        self.retry_after = None if retry_after is None else bearable(retry_after)
 
 
 class Challenged(EntourageError):
@@ -69,7 +71,7 @@ class Unreachable(EntourageError):
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
-        self.retry_after = retry_after
+        self.retry_after = None if retry_after is None else bearable(retry_after)
 
 
 class Damaged(EntourageError):

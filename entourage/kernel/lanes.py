@@ -93,7 +93,6 @@ _close = _changing(broken_why=None, broken_until=None, probe=None)
 _hold = _changing(held_why=_why, held_until=_until).where(
     sa.or_(table.c.held_until.is_(None), table.c.held_until < _until)
 )
-_release = _changing(held_why=None, held_until=None)
 _every = sa.select(table.c.name).order_by(table.c.name)
 
 
@@ -130,11 +129,6 @@ def hold(tx: Tx, name: str, until: datetime, why: str) -> None:
         declare(tx, name, Limits())
         tx.run(_hold, lane=name, until=until, why=why)
     tx.ring(BELL)
-
-
-def release(tx: Tx, name: str) -> None:
-    """End a hold before its time."""
-    _change(tx, _release, name)
 
 
 def get(tx: Tx, name: str) -> Lane:

@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from entourage.kernel import lanes
+from entourage.kernel.clock import bearable
 from entourage.kernel.columns import among
 from entourage.kernel.db import Tx
 from entourage.kernel.jobs import COLUMNS, Job, from_row
@@ -138,14 +139,14 @@ class _Settling:
                 self._record(job, record)
                 self._fail(job, reason)
             case Postpone(after, reason):
-                self._wait(job, after, reason, tries=job.attempts - 1)
+                self._wait(job, self._in(after), reason, tries=job.attempts - 1)
             case Broken(lane, reason, until):
                 lanes.open_breaker(self.tx, lane, reason, until)
                 # Its own lane holds it back from now on; for a strange lane only time can.
-                unmoved = UNMOVED if until is None else (until - self.tx.now).total_seconds()
-                self._wait(job, 0 if lane in job.lanes else unmoved, reason, tries=job.attempts - 1)
+                unmoved = self._in(UNMOVED) if until is None else until
+                self._wait(job, self.tx.now if lane in job.lanes else unmoved, reason, tries=job.attempts - 1)
             case None:
-                self._wait(job, 0, None, tries=job.attempts - 1)
+                self._wait(job, self.tx.now, None, tries=job.attempts - 1)
         return False
 
     def save(self) -> None:
@@ -157,13 +158,13 @@ class _Settling:
         self.tx.many(_move, self.moved)
 
     def _again(self, job: Job, again: Again) -> None:
-        after = backoff(job.attempts) if again.after is None else again.after
+        due = self._in(backoff(job.attempts) if again.after is None else again.after)
         if again.hold is not None:
-            lanes.hold(self.tx, again.hold, self.tx.now + timedelta(seconds=after), again.reason)
+            lanes.hold(self.tx, again.hold, due, again.reason)
         if job.attempts >= job.max_attempts:
             self._fail(job, again.reason)
         else:
-            self._wait(job, after, again.reason, tries=job.attempts)
+            self._wait(job, due, again.reason, tries=job.attempts)
 
     def _fail(self, job: Job, reason: str) -> None:
         hook = self.on_failed.get(job.kind)
@@ -171,8 +172,12 @@ class _Settling:
             self._record(job, lambda tx: hook(tx, job, reason))
         self._move(job, State.FAILED, self.tx.now, reason, job.attempts, self.tx.now)
 
-    def _wait(self, job: Job, after: float, reason: str | None, *, tries: int) -> None:
-        self._move(job, State.WAITING, self.tx.now + timedelta(seconds=after), reason, tries, None)
+    def _in(self, seconds: float) -> datetime:
+        # No number that a handler answers may undo this transaction: every other job's end would be lost with it.
+        return self.tx.now + timedelta(seconds=bearable(seconds))
+
+    def _wait(self, job: Job, due: datetime, reason: str | None, *, tries: int) -> None:
+        self._move(job, State.WAITING, due, reason, tries, None)
 
     def _move(self, job: Job, to: State, due: datetime, why: str | None, tries: int, ended: datetime | None) -> None:  # noqa: PLR0917 - one row
         self.moved.append({"job": job.id, "to": to, "due": due, "tries": tries, "why": why, "ended": ended})

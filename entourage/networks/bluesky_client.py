@@ -27,6 +27,7 @@ from atproto_client.request import AsyncRequest
 from atproto_core.exceptions import AtProtocolError
 from atproto_server.exceptions import TokenDecodeError
 
+from entourage.kernel.answers import retry_after
 from entourage.kernel.errors import (
     Challenged,
     Damaged,
@@ -206,6 +207,12 @@ def _unwelcome(name: str, message: str, status: int, *, stranger: bool) -> Entou
 
 
 def _wait(error: RateLimitExceededError) -> float | None:
-    if error.retry_after is not None:
-        return error.retry_after
-    return max((error.reset_at - datetime.now(UTC)).total_seconds(), 0.0) if error.reset_at is not None else None
+    headers = {name.lower(): value for name, value in error.response.headers.items()} if error.response else {}
+    told = retry_after(headers)
+    if told is not None:
+        return told
+    try:
+        until = datetime.fromtimestamp(int(headers.get("ratelimit-reset", "")), UTC)
+    except (ValueError, OverflowError, OSError):  # not told, or no moment (such as milliseconds)
+        return None
+    return (until - datetime.now(UTC)).total_seconds()

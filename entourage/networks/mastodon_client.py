@@ -8,7 +8,6 @@ import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, TypeVar, cast
 
@@ -23,6 +22,7 @@ from mastodon.errors import (
 )
 from requests.adapters import HTTPAdapter
 
+from entourage.kernel import answers
 from entourage.kernel.errors import (
     Challenged,
     Damaged,
@@ -122,16 +122,12 @@ class Server:
 
     def wait(self) -> float | None:
         """How many seconds the server wants to be left alone, if it said."""
-        headers = self._adapter.headers
-        told = headers.get("Retry-After", "")
-        if told.isdecimal():
-            return float(told)
-        until = moment(headers.get("X-RateLimit-Reset"))
-        try:
-            now = parsedate_to_datetime(headers.get("Date", ""))  # by its own clock
-        except ValueError:
-            now = datetime.now(UTC)
-        return max((until - now).total_seconds(), 0.0) if until is not None and now.tzinfo is not None else None
+        headers = {name.lower(): value for name, value in self._adapter.headers.items()}
+        told, until = answers.retry_after(headers), moment(headers.get("x-ratelimit-reset"))
+        if told is not None or until is None:
+            return told
+        now = answers.moment(headers.get("date")) or datetime.now(UTC)  # by its own clock
+        return (until - now).total_seconds()
 
     def said(self) -> str:
         """The error that the last answer named, if it was one of Mastodon (the library loses it in some calls)."""

@@ -271,6 +271,14 @@ async def test_429_says_how_long_to_wait(web: Client, server: FaultServer, part:
     assert not part.exists()
 
 
+@pytest.mark.parametrize("told", ["Fri, 31 Dec 9999 23:59:59 GMT", "9" * 20, "9" * 5_000])
+async def test_no_server_makes_us_wait_longer_than_a_day(web: Client, server: FaultServer, told: str) -> None:
+    url = server.on("/s", faults.status("503 Service Unavailable", f"Retry-After: {told}"))
+    with pytest.raises(Unreachable) as raised:
+        await web.read(url)
+    assert raised.value.retry_after == 86_400
+
+
 async def test_503_twice_is_unreachable_twice_and_then_comes(web: Client, server: FaultServer, part: Path) -> None:
     failing = faults.status("503 Service Unavailable", "Retry-After: 3", times=2, then=File(BODY))
     url = server.on("/f", failing)

@@ -1,7 +1,9 @@
 """Workers: jobs run, stop, survive and are recorded once."""
 
 import asyncio
+import math
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from entourage.kernel.clock import system_clock
 from entourage.kernel.db import Database, Tx
 from entourage.kernel.errors import Challenged, Damaged, Gone, StorageFull, Throttled, Unreachable
 from entourage.kernel.jobs import Job, NewJob
-from entourage.kernel.outcomes import Done, Failed, Outcome
+from entourage.kernel.outcomes import Again, Broken, Done, Failed, Outcome, Postpone
 from entourage.kernel.tables import State
 from entourage.kernel.worker import Running, Worker
 
@@ -281,6 +283,28 @@ async def test_errors_mean_what_they_say(
         assert lane is not None
         assert lane.broken == "log in"
     assert ("Traceback" in caplog.text) == isinstance(error, ValueError)
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        *(Again(after, "later", hold="a") for after in (1e18, -1e18, math.inf, math.nan)),
+        *(Postpone(after, "later") for after in (1e18, math.nan)),
+        Broken("strange", "confirm", datetime(9998, 1, 1, tzinfo=UTC)),
+    ],
+    ids=repr,
+)
+async def test_a_wait_beyond_any_calendar_keeps_no_other_job_from_running(database: Database, outcome: Outcome) -> None:
+    async def endless(job: Job, _: Running) -> Outcome:
+        return outcome
+
+    async with Worker(database, {"endless": endless, "k": handle_nothing}, slots=1), asyncio.timeout(PATIENCE):
+        odd = await database.write(jobs.defer, "endless", lanes=["a"])
+        found = await explained(database, odd)
+        other = await database.write(jobs.defer, "k", lanes=["b"])
+        await reaches(database, other, State.DONE)
+    if not isinstance(outcome, Broken):
+        assert 0 <= (found.run_at - database.clock()).total_seconds() <= 86_400
 
 
 async def test_a_final_failure_is_recorded_by_its_kind(database: Database) -> None:

@@ -378,6 +378,8 @@ async def test_a_session_that_was_revoked_does_not_count_any_more(world: World, 
             _ = await connector.profile(replace(access, session=nonsense), people.ana.did)
 
 
+DAY = 86_400
+NOWHERE = "http://127.0.0.1:9"
 PAGE = "<!doctype html><title>Just a moment</title><p>Checking your browser"
 
 
@@ -416,6 +418,30 @@ async def test_what_stands_between_us_and_the_network_is_told_in_our_words(
             assert caught.value.retry_after == 17
         between.pass_on()
         assert (await connector.profile(access, people.ana.did)).id == people.ana.did
+
+
+@pytest.mark.parametrize(
+    ("header", "told", "wait"),
+    [
+        ("retry_after", "1e18", None),
+        ("retry_after", "99999999999999999999", DAY),
+        ("retry_after", "Fri, 31 Dec 9999 23:59:59 GMT", DAY),
+        ("ratelimit_reset", "1700000000000", None),
+        ("ratelimit_reset", "9" * 5_000, None),
+        ("ratelimit_reset", "99999999999", DAY),
+        ("ratelimit_reset", "1700000000", 0),
+    ],
+)
+async def test_whatever_a_server_calls_a_wait_is_a_day_at_most(
+    world: World, *, header: str, told: str, wait: float | None
+) -> None:
+    with Between(NOWHERE) as between:
+        between.say(429, '{"error": "RateLimitExceeded"}', content_type="application/json", **{header: told})
+
+        with pytest.raises(Throttled) as caught:
+            _ = await connector.profile(Access(world, between.url), "@ana.test")
+
+    assert caught.value.retry_after == wait
 
 
 async def test_an_answer_that_would_fill_our_memory_is_thrown_away(world: World, people: People) -> None:

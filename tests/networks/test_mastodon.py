@@ -370,6 +370,7 @@ async def test_who_asks_not_to_be_read_is_left_alone(member: Access, server: Rep
 
 PAGE = "<!doctype html><title>Just a moment</title><p>Checking your browser"
 JSON = "application/json; charset=utf-8"
+DAY = 86_400
 
 
 @pytest.mark.parametrize(
@@ -431,6 +432,31 @@ async def test_how_long_to_wait_is_also_read_from_mastodons_own_header(member: A
 
     assert caught.value.retry_after is not None
     assert 150 < caught.value.retry_after <= 180
+
+
+@pytest.mark.parametrize(
+    ("header", "told", "wait"),
+    [
+        ("retry_after", "Sun, 22 Nov 2026 10:01:30 GMT", 90),
+        ("retry_after", "Fri, 31 Dec 9999 23:59:59 GMT", DAY),
+        ("retry_after", "Fri, 31 Dec 99999999999999999999 23:59:59 GMT", None),
+        ("retry_after", "99999999999999999999", DAY),
+        ("retry_after", "9" * 5_000, DAY),
+        ("x_ratelimit_reset", "9998-11-22T10:03:00Z", DAY),
+        ("x_ratelimit_reset", "2026-11-22T09:03:00Z", 0),
+        ("x_ratelimit_reset", "1700000000000", None),
+    ],
+)
+async def test_whatever_a_server_calls_a_wait_is_a_day_at_most(
+    member: Access, server: Replay, *, header: str, told: str, wait: float | None
+) -> None:
+    with Between(server.url) as between:
+        between.say(429, '{"error": "x"}', **{header: told, "date": "Sun, 22 Nov 2026 10:00:00 GMT"})
+
+        with pytest.raises(Throttled) as caught:
+            _ = await connector.profile(replace(member, server=between.url), JOHN)
+
+    assert caught.value.retry_after == wait
 
 
 async def test_what_is_no_entry_is_passed_over_and_an_odd_header_does_not_matter(
