@@ -133,7 +133,7 @@ def left_out(tx: Tx, order: Order, note: str, *, post_gone: bool = False) -> Non
     run, plan, step = order.run, order.plan, order.step
     if not _stands(tx, run):
         return
-    if post_gone and step.of and run.todo.id is not None:
+    if post_gone and step.of and run.todo.id is not None and _at_home(order, step.of):
         moment = _moment(tx, run)
         recording.learn(
             tx, [PostFact(network=plan.network, id=step.of, author=run.todo.id, seen_at=moment, gone=True)]
@@ -183,12 +183,16 @@ def without_account(tx: Tx, order: Order, words: str) -> None:
 
 
 def vanished(tx: Tx, order: Order, words: str) -> None:
-    """There is no such profile (any more): remember that, and watch it no longer until a person says so."""
+    """There is no such profile (any more): watch it no longer until a person says so.
+
+    That it is gone is learned only where this plan met it before, at a server that must know: a plan with the wrong
+    address tells nothing about somebody who is watched rightly elsewhere.
+    """
     plan, run = order.plan, order.run
     if not _stands(tx, run):
         return
     known = None if plan.channel_id is None else store.identity(tx, plan.channel_id)
-    if known is not None and known[1]:
+    if known is not None and known[1] and store.has_met(tx, plan.id) and _at_home(order, known[0]):
         fact = ProfileFact(
             network=plan.network, id=known[0], username=known[1], seen_at=_moment(tx, run), gone=True
         )  # fmt: skip
@@ -246,6 +250,10 @@ def _stands(tx: Tx, run: Collection) -> bool:
     """Whether the run stands where it stood when the call was made."""
     found = store.run(tx, run.id)
     return found is not None and found.status is Status.RUNNING and found.calls == run.calls
+
+
+def _at_home(order: Order, of: str) -> bool:
+    return registry.people(order.plan.network).at_home(order.plan.server, order.session, of)
 
 
 def _moment(tx: Tx, run: Collection) -> datetime:

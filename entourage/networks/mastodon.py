@@ -65,6 +65,17 @@ _domains: dict[str, str] = {}
 """What servers call themselves in the names of their people, by address: often, but not always, their host."""
 
 
+def at_home(server: str, session: Mapping[str, str] | None, of: str) -> bool:
+    """Whether a person or a post is of this very server; of all others it knows what reached it."""
+    at = origin(server)
+    names = {_domains.get(at, ""), (session or {}).get("domain", ""), urlsplit(at).netloc.lower()}
+    try:
+        host = urlsplit(of).netloc if "://" in of else of.rpartition("@")[2]
+    except ValueError:
+        return False
+    return bool(host) and host.lower() in names
+
+
 async def sign_in(access: Access, given: Mapping[str, str]) -> SignedIn:
     """Try an access token; raises Unauthenticated for one that does not count."""
     token = given.get("access_token", "").strip()
@@ -199,8 +210,8 @@ class _Page:
                 raise Unauthenticated("Only members of a server can ask it for posts of another; connect an account.")
             else:
                 status = self.server.post(self.of)
-                if status is None:
-                    raise NotFound("The server does not know this post.")
+                if status is None:  # which is no word on whether it still is where it was made
+                    raise NotAllowed("The server was never told of this post, or does not show it.")
                 self.number = _number(status)
         return self.number
 

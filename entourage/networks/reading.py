@@ -90,6 +90,13 @@ class Reads(Protocol):
     CALLS_PER_HOUR: int
     """A pace that this network bears, for all calls of one account together."""
 
+    def at_home(self, server: str, session: Mapping[str, str] | None, of: str) -> bool:
+        """Whether this server would know of the profile or post with the id `of` if it still was there.
+
+        Elsewhere NotFound says only that nobody told this server of it.
+        """
+        ...
+
     async def sign_in(self, access: Access, given: Mapping[str, str]) -> SignedIn:
         """Prove who we are, with what CREDENTIALS asks for; raises Unauthenticated for wrong ones."""
         ...

@@ -46,6 +46,13 @@ class Bench:
         server = wishes.pop("server", self.glass.address)
         return self.database.write_now(plans.watch, actor, network="glass", who=who, server=server, **wishes)
 
+    @property
+    def reader(self) -> GlassReader:
+        """The connector that is in use."""
+        reader = registry.PEOPLE["glass"]
+        assert isinstance(reader, GlassReader)
+        return reader
+
     def plan(self, plan: Plan) -> Plan:
         with self.database.reading() as tx:
             return plans.get(tx, ADMIN, plan.id)

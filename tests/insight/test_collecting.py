@@ -4,9 +4,9 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
-from collecting_bench import ANN, FOLLOWERS, SHALLOW, Bench, bench
+from collecting_bench import ANN, BEN, FOLLOWERS, SHALLOW, Bench, bench
 from emulators import glass
-from emulators.glass import Call
+from emulators.glass import Call, Glass
 from testclock import TestClock
 
 from entourage.insight import plans
@@ -133,6 +133,32 @@ async def test_nobody_of_that_name_is_said_in_words(at: Bench) -> None:
     assert (at.plan(plan).paused, at.rows(channels.c.id)) == (True, [])
 
 
+async def test_a_plan_with_the_wrong_server_says_nothing_about_whom_another_plan_watches(at: Bench) -> None:
+    at.glass.member("m1", "mia")
+    await at.over(at.watch(depth=SHALLOW))
+    at.clock.advance(60)
+    elsewhere = Glass()
+    async with elsewhere.server:
+        lost = at.watch(actor=BEN, server=elsewhere.address, depth=SHALLOW)
+        run = await at.over(lost)
+    assert (run.status, run.error) == (Status.FAILED, "There is nobody of that name on Glass.")
+    assert at.plan(lost).paused
+    assert at.rows(channels.c.native_id, channels.c.gone_at) == [("m1", None)]
+
+
+async def test_what_is_not_found_away_from_home_is_not_taken_to_be_gone(at: Bench) -> None:
+    at.reader.everybody_is_at_home = False
+    at.glass.member("m1", "mia", followers=2)
+    at.glass.post("m1", "p1", likers=2)
+    at.glass.changes.append(lambda call: glass.GONE if call.what == "likers" else None)
+    plan = at.watch()
+    assert (await at.over(plan)).notes == ("Gone.",)
+    del at.glass.members["m1"]
+    assert (await at.again(plan)).status is Status.FAILED
+    assert at.plan(plan).paused
+    assert {row[0] for row in at.rows(channels.c.gone_at)} == {row[0] for row in at.rows(posts.c.gone_at)} == {None}
+
+
 async def test_a_private_list_is_noted_and_the_rest_is_read(at: Bench) -> None:
     at.glass.member("m1", "mia", followers=5)
     at.glass.post("m1", "p1", likers=2)
@@ -150,7 +176,7 @@ async def test_a_post_that_is_deleted_in_between_is_known_to_be_gone(at: Bench) 
         if call.what != "likers":
             return None
         at.clock.advance(1)
-        return {"error": "not found", "words": "Gone."}
+        return glass.GONE
 
     at.glass.changes.append(deleted)
     run = await at.over(at.watch())

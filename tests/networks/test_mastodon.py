@@ -340,6 +340,31 @@ async def test_members_find_people_and_posts_of_other_servers(member: Access, se
         _ = await connector.profile(member, "@eve@other.example")
 
 
+async def test_a_post_that_the_server_cannot_find_elsewhere_is_not_called_deleted(
+    member: Access, server: Replay
+) -> None:
+    uri = "https://other.example/users/ana/statuses/1"
+    server.put("/api/v2/search", {"accounts": [], "statuses": []}, {"q": uri})
+    for what in (Listing.LIKERS, Listing.COMMENTS):
+        with pytest.raises(NotAllowed, match="never told"):
+            _ = await connector.listing(member, what, uri)
+
+
+@pytest.mark.parametrize(
+    ("of", "home"),
+    [
+        (JOHN, True),
+        (LIKED, True),
+        ("ana@other.example", False),
+        ("https://other.example/users/ana/statuses/1", False),
+        ("https://[/statuses/1", False),
+        ("", False),
+    ],
+)
+async def test_a_server_must_know_its_own_people_and_posts_only(member: Access, *, of: str, home: bool) -> None:
+    assert connector.at_home(member.server, member.session, of) is home
+
+
 async def test_whom_nobody_knows_or_who_was_suspended_is_not_found(member: Access, server: Replay) -> None:
     server.put("/api/v1/accounts/lookup", account(suspended=True), {"acct": "rogue"})
     for who in ("@kljadklajsdkljlkjlkjlkjasdasd", "@rogue"):

@@ -10,7 +10,7 @@ import msgspec
 import sqlalchemy as sa
 
 from entourage.insight.store.tables import channels, collections, follows, plans, posts
-from entourage.insight.watching import Collection, Depth, Plan, Status, Todo
+from entourage.insight.watching import PROFILE, Collection, Depth, Plan, Status, Todo
 from entourage.kernel.columns import among
 from entourage.kernel.db import Row, Tx
 
@@ -101,6 +101,7 @@ _newest = _runs.where(_r.plan_id == _bind("plan")).order_by(_r.id.desc()).limit(
 _last = _runs.where(
     _r.id.in_(sa.select(sa.func.max(_r.id)).where(among(_r.plan_id, "ids")).group_by(_r.plan_id))
 )  # fmt: skip
+_counts = sa.select(_r.counts).where(_r.plan_id == _bind("plan"))
 _insert_run = (
     sa.insert(collections)
     .values({field.name: _bind(field.name) for field in fields(Collection) if field.name != "id"})
@@ -159,6 +160,11 @@ def last_of(tx: Tx, plan_ids: Sequence[int]) -> Mapping[int, Collection]:
     """The newest run of each plan that had any."""
     found = [_collection(row) for row in tx.all(_last, ids=list(plan_ids))]
     return {one.plan_id: one for one in found}
+
+
+def has_met(tx: Tx, plan_id: int) -> bool:
+    """Whether a run of a plan that is remembered saw the channel's profile."""
+    return any(PROFILE in row[0] for row in tx.all(_counts, plan=plan_id))
 
 
 def insert_run(tx: Tx, collection: Collection) -> int:
