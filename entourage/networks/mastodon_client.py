@@ -7,6 +7,7 @@ import asyncio
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, TypeVar, cast
@@ -41,6 +42,8 @@ from entourage.networks.told import Told, moment, part, parts, words
 from entourage.networks.trust import LARGEST, bundle
 
 _CHUNK = 65_536
+_THREADS = ThreadPoolExecutor(16, "mastodon")
+"""Of its own: a server may keep one waiting for half a minute, and the loop's threads are few and everybody's."""
 _T = TypeVar("_T")
 
 
@@ -154,7 +157,7 @@ async def asked(access: Access, address: str, token: str | None, question: Calla
         # When the time is over the proxy's connections are cut, and with them what the thread waits for.
         async with asyncio.timeout(PATIENCE.total_seconds()), access.world.granted() as proxy:
             server = Server(address, token, proxy)
-            return await asyncio.to_thread(question, server)
+            return await asyncio.get_running_loop().run_in_executor(_THREADS, question, server)
     except EntourageError:
         raise
     except (MastodonError, requests.RequestException, OSError) as error:

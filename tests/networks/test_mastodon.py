@@ -3,8 +3,11 @@
 Where the recording has an empty list (followers, answers), recorded accounts and posts are put into the list.
 """
 
+import asyncio
 import gzip
 import json
+import os
+import socket
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -516,6 +519,23 @@ async def test_an_answer_that_would_fill_our_memory_is_thrown_away(member: Acces
 
         with pytest.raises(Damaged, match="large"):
             _ = await connector.profile(replace(member, server=between.url), JOHN)
+
+
+async def test_servers_that_keep_us_waiting_keep_nothing_else_waiting(world: World) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        access = Access(world, f"http://127.0.0.1:{silent.getsockname()[1]}", {"access_token": TOKEN, "domain": DOMAIN})
+        calls = [asyncio.create_task(connector.profile(access, JOHN)) for _ in range((os.cpu_count() or 1) + 4)]
+        silent.settimeout(10)
+        held = [await asyncio.to_thread(silent.accept) for _ in range(min(16, len(calls)))]
+
+        async with asyncio.timeout(5):
+            await asyncio.to_thread(lambda: None)
+
+        for call in calls:
+            _ = call.cancel()
+        for connection, _ in held:
+            connection.close()
+        _ = await asyncio.wait(calls)
 
 
 async def test_what_nobody_answers_or_the_gate_forbids_is_said(member: Access, server: Replay, tmp_path: Path) -> None:
