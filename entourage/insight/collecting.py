@@ -113,6 +113,8 @@ def listed(tx: Tx, order: Order, batch: Batch, strange: int = 0) -> None:
     for start in range(0, len(batch.facts), recording.MOST):
         recording.learn(tx, [_seen(fact, moment) for fact in batch.facts[start : start + recording.MOST]])
     after = turn(step, batch)
+    if batch.calls > 1:
+        lanes.spend(tx, plan.lanes, batch.calls - 1)
     counts = {**run.counts, step.what: run.counts.get(step.what, 0) + after.seen - step.seen}
     todo = replace(run.todo, failures=0, waits=0)
     if step.what == Listing.POSTS:
@@ -120,7 +122,7 @@ def listed(tx: Tx, order: Order, batch: Batch, strange: int = 0) -> None:
         todo = replace(todo, newest=_newest(todo.newest, batch.facts, todo.id, wanted))
     if strange:
         todo = todo.noted(f"Some of what the network told of {step.what} made no sense and was left out.")
-    run = replace(run, todo=todo, calls=run.calls + 1, counts=counts)
+    run = replace(run, todo=todo, calls=run.calls + max(1, batch.calls), counts=counts)
     if after.step is not None:
         run = replace(run, todo=replace(todo, steps=(after.step, *todo.steps[1:])))
         _go_on(tx, plan, order.run, run)
@@ -139,7 +141,7 @@ def left_out(tx: Tx, order: Order, note: str, *, post_gone: bool = False) -> Non
             tx, [PostFact(network=plan.network, id=step.of, author=run.todo.id, seen_at=moment, gone=True)]
         )  # fmt: skip
     run = replace(run, todo=replace(run.todo, failures=0, waits=0), calls=run.calls + 1)
-    _go_on(tx, plan, order.run, _ended(tx, plan, run, step, Turn(None, step.seen, note=note)))
+    _go_on(tx, plan, order.run, _ended(tx, plan, run, step, Turn(None, step.seen, step.withheld, note=note)))
 
 
 def waited(tx: Tx, order: Order, words: str, seconds: float | None) -> None:
@@ -220,7 +222,7 @@ def call_failed(tx: Tx, job: Job, reason: str) -> None:
         _close(tx, plan, run, replace(after, status=Status.FAILED, error=reason))
         return
     note = f"{run.step.what.capitalize()} could not be read to the end: {reason}"
-    _go_on(tx, plan, run, _ended(tx, plan, after, run.step, Turn(None, run.step.seen, note=note)))
+    _go_on(tx, plan, run, _ended(tx, plan, after, run.step, Turn(None, run.step.seen, run.step.withheld, note=note)))
 
 
 def sound(fact: ProfileFact) -> ProfileFact:
@@ -240,7 +242,7 @@ def sensible(batch: Batch) -> tuple[Batch, int]:
             kept.append(checked(fact))
         except Invalid:
             continue
-    return replace(batch, facts=kept), len(batch.facts) - len(kept)
+    return replace(batch, facts=kept, entries=min(batch.entries, len(kept))), len(batch.facts) - len(kept)
 
 
 # What the records above are made of
@@ -301,11 +303,18 @@ def _ended(tx: Tx, plan: Plan, run: Collection, step: Step, after: Turn) -> Coll
     if people:
         size = _seen_people(tx, plan, run, step)
         counts = {**counts, step.what: size}
-    whole = after.whole and (population is None or size >= population * NEARLY_ALL)
-    if people and whole:
+    listed = size + after.withheld
+    whole = after.whole and (population is None or listed >= population * NEARLY_ALL)
+    if people and whole and not after.withheld:
         _end_missing(tx, plan, run, step)
-    elif after.whole and not whole:
-        note = f"The network listed {size:,} of {population:,} {step.what}; whether the others are still there is open."
+    elif people and whole:
+        # Who asked for that since the last run cannot be told from who left.
+        left_alone = f"{after.withheld:,} of the {step.what} ask to be left alone and are left out"
+        note = f"{left_alone}; so it is not known who left, and nobody is taken to have done so."
+    elif after.whole and not whole and step.what != Listing.POSTS:  # profiles count shared posts and answers as well
+        note = (
+            f"The network listed {listed:,} of {population:,} {step.what}; whether the others are still there is open."
+        )
     todo = replace(run.todo, steps=run.todo.steps[1:]).noted(note)
     if size or whole:
         sample = _added(todo.samples.get(step.what), Sample(size, population, whole))

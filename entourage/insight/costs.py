@@ -51,7 +51,8 @@ def _calls(tx: Tx, plan: Plan, reader: Reads) -> Mapping[str, int]:
     newest = [] if channel is None else list(store.newest_posts(tx, channel, most))
     unknown = most if posts is None else max(0, min(most, posts) - len(newest))
     newest += [(None, None)] * min(unknown, most - len(newest))
-    by: dict[str, int] = {PROFILE: 1}
+    more = reader.MORE_CALLS
+    by: dict[str, int] = {PROFILE: 1 + more.get(PROFILE, 0)}
     wanted: Mapping[Listing, tuple[int, Iterable[int | None]]] = {
         Listing.POSTS: (depth.posts, [posts]),
         Listing.FOLLOWERS: (depth.followers, [followers]),
@@ -62,7 +63,7 @@ def _calls(tx: Tx, plan: Plan, reader: Reads) -> Mapping[str, int]:
     for what, (limit, known) in wanted.items():
         if limit and what in reader.LISTINGS:
             lists = [count for count in known if count != 0 or what in _ASKED_ANYWAY]
-            by[str(what)] = sum(_pages(limit, count, reader.LISTINGS[what]) for count in lists)
+            by[str(what)] = sum(_pages(limit, count, reader.LISTINGS[what]) + more.get(what, 0) for count in lists)
     return {what: calls for what, calls in by.items() if calls}
 
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from entourage.kernel.errors import Invalid, Problem
 from entourage.networks.facts import CommentFact, Fact, FollowFact, LikeFact, PostFact, ProfileFact
-from entourage.networks.reading import Batch, Listing, Reads
+from entourage.networks.reading import THIN_PAGES, Batch, Listing, Reads
 
 PROFILE = "profile"
 """The step that every run begins with; the others are named after their listing."""
@@ -110,7 +110,8 @@ class Step:
     """One thing to ask, page after page: a listing of the channel, or of the post `of`. `left`: entries still wanted.
 
     `cursor` is where the next page begins; `anchor` and `page` are marks by which a listing that goes round in circles
-    is found out (Brent's method: an anchor that moves ahead in growing steps, in constant space).
+    is found out (Brent's method: an anchor that moves ahead in growing steps, in constant space). `most` pages are read
+    (0: as many as there are); `withheld` are the entries of people who ask to be left alone.
     """
 
     what: str
@@ -122,6 +123,8 @@ class Step:
     idle: int = 0
     anchor: tuple[str, str] | None = None
     page: str | None = None
+    most: int = 0
+    withheld: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +232,11 @@ def channel_steps(depth: Depth, listings: Mapping[Listing, int]) -> tuple[Step, 
         (Listing.FOLLOWERS, depth.followers),
         (Listing.FOLLOWINGS, depth.followings),
     )
-    return tuple(Step(str(what), left=most) for what, most in wanted if most and what in listings)
+    return tuple(_listing(what, "", most, listings) for what, most in wanted if most and what in listings)
+
+
+def _listing(what: Listing, of: str, most: int, listings: Mapping[Listing, int]) -> Step:
+    return Step(str(what), of, most, most=-(-most // listings[what]) + THIN_PAGES)
 
 
 def post_steps(depth: Depth, listings: Mapping[Listing, int], newest: Sequence[Newest]) -> Sequence[Step]:
@@ -241,7 +248,7 @@ def post_steps(depth: Depth, listings: Mapping[Listing, int], newest: Sequence[N
     ):
         if most and what in listings:
             told = [(post, post.likes if what is Listing.LIKERS else post.comments) for post in newest[:of]]
-            steps += [Step(str(what), post.id, most) for post, count in told if count != 0]
+            steps += [_listing(what, post.id, most, listings) for post, count in told if count != 0]
     return steps
 
 
@@ -261,40 +268,37 @@ class Turn:
 
     step: Step | None
     seen: int
+    withheld: int = 0
     whole: bool = False
     note: str = ""
 
 
 def turn(step: Step, batch: Batch) -> Turn:
-    """Read on from a page: until the end, until enough was seen, or until the listing goes round in circles."""
-    page = _mark(*sorted(_names(batch.facts)))
-    stale = batch.entries == 0 or page == step.page or (step.anchor is not None and page == step.anchor[1])
-    fresh = 0 if stale else batch.entries
-    seen = step.seen + fresh
+    """Read on from a page: until the end, until enough was seen, or until it is no use.
+
+    That is where the listing goes round in circles, or where its pages bring hardly anything of what was asked for. A
+    page of which nothing is told is no repetition: only its cursor can be one.
+    """
+    page = _mark(*sorted(_names(batch.facts))) if batch.facts else None
+    stale = page is not None and (page == step.page or (step.anchor is not None and page == step.anchor[1]))
+    listed, withheld = (0, step.withheld) if stale else (batch.entries, step.withheld + batch.withheld)
+    seen, left, pages = step.seen + listed, step.left - listed - (withheld - step.withheld), step.pages + 1
+    over = Turn(None, seen, withheld)
     if batch.cursor is None:
-        return Turn(None, seen, whole=True)
-    if step.left - fresh <= 0:
-        return Turn(None, seen)
-    here, pages, idle = _mark(batch.cursor), step.pages + 1, step.idle + 1 if stale else 0
+        return replace(over, whole=True)
+    if left <= 0:
+        return over
+    here, idle = _mark(batch.cursor), step.idle + 1 if stale else 0
     circles = batch.cursor == step.cursor or (step.anchor is not None and here == step.anchor[0])
     if circles or idle >= IDLE:
-        return Turn(
-            None, seen, note=f"The network's list of {step.what} repeats itself; it was left after {pages} pages."
-        )
-    ahead = pages & (pages - 1) == 0
-    return Turn(
-        replace(
-            step,
-            left=step.left - fresh,
-            cursor=batch.cursor,
-            pages=pages,
-            seen=seen,
-            idle=idle,
-            anchor=(here, page) if ahead else step.anchor,
-            page=page,
-        ),
-        seen,
-    )
+        return replace(over, note=f"The network's list of {step.what} repeats itself; it was left after {pages} pages.")
+    if step.most and pages >= step.most:
+        return replace(over, note=f"{pages} pages of {step.what} brought only {seen:,}; no more were asked for.")
+    further = replace(
+        step, left=left, cursor=batch.cursor, pages=pages, seen=seen, idle=idle, page=page or step.page,
+        anchor=(here, page or "") if pages & (pages - 1) == 0 else step.anchor, withheld=withheld,
+    )  # fmt: skip
+    return Turn(further, seen, withheld)
 
 
 def _names(facts: Sequence[Fact]) -> Sequence[str]:

@@ -158,6 +158,14 @@ def take(tx: Tx, names: Sequence[str], count: int = 1) -> None:
     gauges.save(tx, found.values())
 
 
+def spend(tx: Tx, names: Sequence[str], count: int) -> None:
+    """Count what was done already, beyond the one thing that a job stands for; nothing refuses it any more."""
+    found = gauges.own(tx, sorted(set(names)))
+    for gauge in found.values():
+        gauge.take(count)
+    gauges.save(tx, found.values())
+
+
 def _lane(gauge: Gauge) -> Lane:
     return Lane(
         name=gauge.name,

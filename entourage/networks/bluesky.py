@@ -11,7 +11,7 @@ from msgspec import UNSET
 
 from entourage.kernel.errors import Damaged, NotAllowed, NotFound, Unauthenticated
 from entourage.networks.facts import CommentFact, Fact, FollowFact, LikeFact, MediaFact, PostFact, ProfileFact
-from entourage.networks.reading import Access, Batch, Listing, SignedIn
+from entourage.networks.reading import THIN_PAGES, Access, Batch, Listing, SignedIn
 from entourage.networks.told import (
     Told,
     address,
@@ -49,6 +49,10 @@ LISTINGS: Mapping[Listing, int] = {
     Listing.HASHTAG: 100,
     # A thread comes in one answer, as far as the network likes to show it; so much is never seen in practice.
     Listing.COMMENTS: 1_000,
+}
+MORE_CALLS: Mapping[str, int] = {
+    # What somebody shares comes among their own posts, which can be few to a page.
+    Listing.POSTS: THIN_PAGES,
 }
 _CLIENT = "entourage.networks.bluesky_client"
 _STRANGERS_UNWELCOME = "!no-unauthenticated"
@@ -100,8 +104,7 @@ async def listing(access: Access, what: Listing, of: str, cursor: str | None = N
     answer = await _ask(access, call.method, params)
     page = _Page(answer, of, datetime.now(UTC), stranger=access.session is None)
     facts = list(call.read(page))
-    further = words(answer.get("cursor")) if call.paged else None
-    return Batch(facts, None if further == cursor else further, page.entries)
+    return Batch(facts, words(answer.get("cursor")) if call.paged else None, page.entries, page.withheld)
 
 
 async def _ask(access: Access, method: str, params: Mapping[str, str | int]) -> Told:
@@ -128,18 +131,18 @@ class _Page:
     now: datetime
     stranger: bool
     entries: int = 0
+    withheld: int = 0
 
     def listed(self, name: str) -> Sequence[Told]:
-        """The entries under `name`, counted; Damaged where there is no such list."""
+        """The entries under `name`; Damaged where there is no such list."""
         if not is_list(self.answer.get(name)):
             raise Damaged("What Bluesky answered is not what was asked for.")
-        entries = parts(self.answer.get(name))
-        self.entries += len(entries)
-        return entries
+        return parts(self.answer.get(name))
 
     def person(self, view: Told, *, described: bool = True) -> ProfileFact | None:
         """Somebody in a listing; None for those who do not want to be shown to us."""
         if self.stranger and _shuns_strangers(view):
+            self.withheld += 1
             return None
         return _person(view, self.now, described=described)
 
@@ -154,6 +157,7 @@ def _posts(page: _Page) -> Iterator[Fact]:
             continue
         post = _post(part(entry.get("post")), page.now)
         if post is not None:
+            page.entries += 1
             yield post
 
 
@@ -162,6 +166,7 @@ def _followers(page: _Page) -> Iterator[Fact]:
     for view in page.listed("followers"):
         person = page.person(view)
         if person is not None:
+            page.entries += 1
             yield FollowFact(network=NAME, follower=person.id, followed=followed, seen_at=page.now)
             yield person
 
@@ -171,6 +176,7 @@ def _followings(page: _Page) -> Iterator[Fact]:
     for view in page.listed("follows"):
         person = page.person(view)
         if person is not None:
+            page.entries += 1
             yield FollowFact(network=NAME, follower=follower, followed=person.id, seen_at=page.now)
             yield person
 
@@ -179,6 +185,7 @@ def _likers(page: _Page) -> Iterator[Fact]:
     for like in page.listed("likes"):
         person = page.person(part(like.get("actor")))
         if person is not None:
+            page.entries += 1
             yield LikeFact(network=NAME, post=page.of, profile=person.id, seen_at=page.now)
             yield person
 
@@ -194,11 +201,11 @@ def _comments(page: _Page) -> Iterator[Fact]:
         reply = ahead.pop(0)
         if reply.get("$type") != _THREAD:
             continue
-        page.entries += 1
         ahead += parts(reply.get("replies"))
         view = part(reply.get("post"))
         person, uri = page.person(part(view.get("author")), described=False), words(view.get("uri"))
         if person is not None and uri is not None:
+            page.entries += 1
             said, at = text(part(view.get("record")).get("text")) or "", _posted_at(view)
             yield CommentFact(network=NAME, id=uri, post=page.of, author=person.id, text=said, posted_at=at)
             yield person
@@ -210,6 +217,7 @@ def _tagged(page: _Page) -> Iterator[Fact]:
         post = _post(view, page.now)
         # The network searches loosely: #cat finds #catalogue as well.
         if person is not None and post is not None and _bears(part(view.get("record")), page.of):
+            page.entries += 1
             yield post
             yield person
 

@@ -46,6 +46,17 @@ LISTINGS: Mapping[Listing, int] = {
     # One answer has all of them, up to this number; strangers are shown 60.
     Listing.COMMENTS: 4_096,
 }
+MORE_CALLS: Mapping[str, int] = {
+    # Members have the server look for somebody it was never told of; strangers first have to learn its name.
+    "profile": 1,
+    # The server's number of a person; and who asks, where a circle is hidden from all others.
+    Listing.POSTS: 1,
+    Listing.FOLLOWERS: 2,
+    Listing.FOLLOWINGS: 2,
+    # The server's number of a post that was made elsewhere.
+    Listing.LIKERS: 1,
+    Listing.COMMENTS: 1,
+}
 _CLIENT = "entourage.networks.mastodon_client"
 _OPT_OUT = re.compile(r"#(?:nobots?|noindex|noarchive)\b", re.IGNORECASE)
 _NUMBER = re.compile(r"[\w-]{1,64}")
@@ -106,13 +117,13 @@ async def profile(access: Access, who: str) -> ProfileFact:
 
 
 async def listing(access: Access, what: Listing, of: str, cursor: str | None = None) -> Batch:
-    """One page of `what`: one call, and one more on a first page to learn the server's number of a person."""
+    """One page of `what`: one call, and some more on a first page (MORE_CALLS) to learn what the server calls it."""
 
     def question(server: "Server") -> Batch:
         page = _Page(access, server, of, _domain(access, server), datetime.now(UTC), *_place(cursor))
         facts = list(_READ[what](page))
-        following = f"{page.number} {page.next_id}" if page.next_id and page.next_id != page.max_id else None
-        return Batch(facts, following, page.entries)
+        following = f"{page.number} {page.next_id}" if page.next_id else None
+        return Batch(facts, following, page.entries, page.withheld, server.calls)
 
     return await _ask(access, question)
 
@@ -169,24 +180,20 @@ class _Page:
     max_id: str | None
     next_id: str | None = None
     entries: int = 0
+    withheld: int = 0
 
     def listed(self, path: str, what: Listing, **params: str) -> Sequence[Told]:
-        """The entries of a page, counted; Damaged where there is no list."""
+        """The entries of a page; Damaged where there is no list."""
         given = {**params, "limit": LISTINGS[what], **({"max_id": self.max_id} if self.max_id else {})}
         answer, self.next_id = self.server.page(path, given)
-        return self.counted(answer)
-
-    def counted(self, answer: object) -> Sequence[Told]:
-        """The entries of a list, counted."""
-        if not is_list(answer):
-            raise Damaged("What the server answered is not what was asked for.")
-        entries = parts(answer)
-        self.entries += len(entries)
-        return entries
+        return _entries(answer)
 
     def person(self, account: Told) -> ProfileFact | None:
         """Somebody in a listing; None for those who do not want to be read."""
-        return None if _opted_out(account) else _person(account, self.domain, self.now)
+        if _opted_out(account):
+            self.withheld += 1
+            return None
+        return _person(account, self.domain, self.now)
 
     def owner(self, *, circle: bool = False) -> str:
         """The id of whose things are listed; the server is asked for its number of them on the first page."""
@@ -220,12 +227,19 @@ class _Page:
         return (_name(self.server.me(), self.domain) or "").lower() if self.access.session is not None else None
 
 
+def _entries(answer: object) -> Sequence[Told]:
+    if not is_list(answer):
+        raise Damaged("What the server answered is not what was asked for.")
+    return parts(answer)
+
+
 def _posts(page: _Page) -> Iterator[Fact]:
     owner = page.owner()
     shown = {"exclude_reblogs": "1", "exclude_replies": "1"}
     for status in page.listed(f"/api/v1/accounts/{page.number}/statuses", Listing.POSTS, **shown):
         post = _post(status, page)
         if post is not None and post.author == owner:
+            page.entries += 1
             yield post
 
 
@@ -234,6 +248,7 @@ def _followers(page: _Page) -> Iterator[Fact]:
     for account in page.listed(f"/api/v1/accounts/{page.number}/followers", Listing.FOLLOWERS):
         person = page.person(account)
         if person is not None:
+            page.entries += 1
             yield FollowFact(network=NAME, follower=person.id, followed=owner, seen_at=page.now)
             yield person
 
@@ -243,6 +258,7 @@ def _followings(page: _Page) -> Iterator[Fact]:
     for account in page.listed(f"/api/v1/accounts/{page.number}/following", Listing.FOLLOWINGS):
         person = page.person(account)
         if person is not None:
+            page.entries += 1
             yield FollowFact(network=NAME, follower=owner, followed=person.id, seen_at=page.now)
             yield person
 
@@ -251,14 +267,16 @@ def _likers(page: _Page) -> Iterator[Fact]:
     for account in page.listed(f"/api/v1/statuses/{page.post()}/favourited_by", Listing.LIKERS):
         person = page.person(account)
         if person is not None:
+            page.entries += 1
             yield LikeFact(network=NAME, post=page.of, profile=person.id, seen_at=page.now)
             yield person
 
 
 def _comments(page: _Page) -> Iterator[Fact]:
-    for status in page.counted(page.server.answers(page.post())):
+    for status in _entries(page.server.answers(page.post())):
         person, post = page.person(part(status.get("account"))), _post(status, page)
         if person is not None and post is not None:
+            page.entries += 1
             said = post.caption if isinstance(post.caption, str) else ""
             at = post.posted_at if isinstance(post.posted_at, datetime) else None
             yield CommentFact(network=NAME, id=post.id, post=page.of, author=person.id, text=said, posted_at=at)
@@ -271,9 +289,11 @@ def _tagged(page: _Page) -> Iterator[Fact]:
         account = part(status.get("account"))
         # Who does not want to be found is not found: this is the one listing that leads to people nobody named.
         if account.get("discoverable") is False or account.get("indexable") is False:
+            page.withheld += 1
             continue
         person, post = page.person(account), _post(status, page)
         if person is not None and post is not None:
+            page.entries += 1
             yield post
             yield person
 

@@ -71,6 +71,11 @@ class Server:
         # Not given above: there it may also be the name of a file, whose first line would be sent as the token.
         self._api.access_token = token
 
+    @property
+    def calls(self) -> int:
+        """How many calls were made so far."""
+        return self._adapter.sent
+
     def name(self) -> str:
         """What the server calls itself in the names of its people."""
         try:
@@ -106,9 +111,9 @@ class Server:
 
     def post(self, uri: str) -> Told | None:
         """The post at this ActivityPub address, fetched by the server where it does not know it."""
-        search = self._api.search_v2  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # `q` is untyped
-        _ = search(uri, result_type="statuses", limit=1)
-        found = parts(part(self._told()).get("statuses"))
+        # The library's own function asks for the server's version first, twice.
+        answer, _ = self.page("/api/v2/search", {"q": uri, "type": "statuses", "resolve": "1", "limit": 1})
+        found = parts(part(answer).get("statuses"))
         return found[0] if found else None
 
     def answers(self, number: str) -> object:
@@ -175,13 +180,16 @@ class _Bounded(HTTPAdapter):
     headers: Mapping[str, str]
     """Of the last answer."""
     body: bytes
+    sent: int
+    """How many requests."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.headers, self.body = {}, b""
+        self.headers, self.body, self.sent = {}, b"", 0
 
     def send(self, request: requests.PreparedRequest, *given: Any, **named: Any) -> requests.Response:
         """See HTTPAdapter."""
+        self.sent += 1
         answer = super().send(request, *given, **{**named, "stream": True})
         body = bytearray()
         try:

@@ -59,16 +59,25 @@ class SignedIn:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One page of a listing, had with one call: facts in the network's order, and where the next page begins.
+    """One page of a listing: facts in the network's order, and where the next page begins.
 
-    `cursor` None means the end. It is opaque, can be stored and used again after a restart. Each entry of a listing of
-    people comes as the edge (follow, like or comment) and the profile as far as it was told. `entries` is how many the
-    network listed.
+    `cursor` None means the end, and only the network says so: one that repeats itself is passed on. It is opaque, can
+    be stored and used again after a restart. Each entry of a listing of people comes as the edge (follow, like or
+    comment) and the profile as far as it was told.
     """
 
     facts: Sequence[Fact]
     cursor: str | None
     entries: int
+    """How many of what was asked for are told: of posts, those that the profile wrote itself."""
+    withheld: int = 0
+    """How many others the network listed of whom nothing is told, because they ask to be left alone."""
+    calls: int = 1
+    """How many calls of the network it took."""
+
+
+THIN_PAGES = 5
+"""So many pages more than full ones would take are read of a listing whose pages hold little of what was asked for."""
 
 
 class Reads(Protocol):
@@ -87,6 +96,8 @@ class Reads(Protocol):
     """What `sign_in` wants: (name, words for people); the last is a secret. Empty where reading needs none."""
     LISTINGS: Mapping[Listing, int]
     """What can be listed, and how many entries one call brings at most."""
+    MORE_CALLS: Mapping[str, int]
+    """What "profile", or a listing, may take at most beyond one call and one for each full page."""
     CALLS_PER_HOUR: int
     """A pace that this network bears, for all calls of one account together."""
 
@@ -106,7 +117,7 @@ class Reads(Protocol):
         ...
 
     async def listing(self, access: Access, what: Listing, of: str, cursor: str | None = None) -> Batch:
-        """One page of `what`, of a profile's id, a post's id or a hashtag (without #), from `cursor` on; one call."""
+        """One page of `what`, of a profile's id, a post's id or a hashtag (without #), from `cursor` on."""
         ...
 
 

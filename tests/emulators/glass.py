@@ -19,6 +19,7 @@ from entourage.networks.reading import Access, Batch, Listing, SignedIn
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 PAGE = 10
 Answer = Mapping[str, Any]
+Bend = Callable[[Listing, str | None, Batch], Batch]
 Change = Callable[["Call"], Answer | faults.Reply | None]
 
 
@@ -175,9 +176,12 @@ class GlassReader:
         Listing.LIKERS: PAGE,
         Listing.COMMENTS: PAGE,
     }
+    MORE_CALLS: Mapping[str, int] = {}
     CALLS_PER_HOUR: int = 3600
 
     def __init__(self) -> None:
+        self.bends: list[Bend] = []
+        """What becomes of a page on its way to us, given what was asked and from where."""
         self.everybody_is_at_home = True
 
     def at_home(self, server: str, session: Mapping[str, str] | None, of: str) -> bool:
@@ -196,7 +200,10 @@ class GlassReader:
         facts: list[Fact] = []
         for entry in told["entries"]:
             facts += self._facts(what, of, entry)
-        return Batch(facts, told["cursor"], len(told["entries"]))
+        batch = Batch(facts, told["cursor"], len(told["entries"]))
+        for bend in self.bends:
+            batch = bend(what, cursor, batch)
+        return batch
 
     def _facts(self, what: Listing, of: str, entry: Answer) -> Sequence[Fact]:
         name, then = self.NAME, LONG_AGO

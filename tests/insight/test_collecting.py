@@ -1,6 +1,7 @@
 """Collecting, through a real network of the test's own: one call after the other, whatever goes wrong in between."""
 
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,10 @@ from entourage.insight.store.tables import channels, comments, follows, likes, p
 from entourage.insight.watching import Depth, Status
 from entourage.kernel import lanes
 from entourage.kernel.db import Database
+from entourage.networks.reading import Batch, Listing
+
+LEFT_ALONE = "ask to be left alone and are left out"
+POSTS = Depth(posts=50, followers=0, likers_of=0, comments_of=0)
 
 
 @pytest.fixture
@@ -215,6 +220,71 @@ async def test_pages_that_bring_nothing_new_end_a_list(at: Bench) -> None:
     at.glass.changes.append(stuck)
     run = await at.over(at.watch(depth=FOLLOWERS))
     assert (run.counts["followers"], len(at.glass.asked("followers"))) == (1, 3)
+
+
+async def test_pages_without_anything_of_its_own_are_read_past(at: Bench) -> None:
+    at.glass.member("m1", "mia")
+    for number in range(60):
+        at.glass.post("m1", f"p{number}")
+    at.reader.bends.append(lambda _, cursor, batch: _without(batch) if 10 <= int(cursor or 0) < 40 else batch)
+    run = await at.over(at.watch(depth=POSTS))
+    assert (run.status, run.notes, run.counts["posts"]) == (Status.DONE, (), 30)
+    assert at.rows(samples.c.size, samples.c.population, samples.c.whole) == [(30, 60, False)]
+
+
+async def test_pages_that_bring_hardly_anything_are_read_on_for_a_while(at: Bench) -> None:
+    at.glass.member("m1", "mia")
+    for number in range(200):
+        at.glass.post("m1", f"p{number}")
+    at.reader.bends.append(lambda _what, _cursor, batch: replace(batch, facts=batch.facts[:1], entries=1))
+    run = await at.over(at.watch(depth=POSTS))
+    assert run.notes == ("10 pages of posts brought only 10; no more were asked for.",)
+    assert (run.counts["posts"], at.rows(samples.c.size, samples.c.whole)) == (10, [(10, False)])
+
+
+async def test_a_loop_that_passes_through_empty_pages_is_left(at: Bench) -> None:
+    at.glass.member("m1", "mia", followers=60)
+
+    def loops(_: Listing, cursor: str | None, batch: Batch) -> Batch:
+        place = int(cursor or 0) // 10
+        return replace(batch if place % 2 else _without(batch), cursor=str((place + 1) % 4 * 10))
+
+    at.reader.bends.append(loops)
+    run = await at.over(at.watch(depth=FOLLOWERS))
+    assert "repeats itself" in run.notes[0]
+    assert run.counts["followers"] == 20
+
+
+async def test_whoever_asks_to_be_left_alone_is_not_taken_to_have_left(at: Bench) -> None:
+    at.glass.member("m1", "mia", followers=22)
+    plan = at.watch(depth=FOLLOWERS)
+    await at.over(plan)
+
+    def shy(_: Listing, cursor: str | None, batch: Batch) -> Batch:
+        return replace(_without(batch), withheld=10) if cursor == "10" else batch
+
+    at.reader.bends.append(shy)
+    run = await at.again(plan)
+    assert run.counts["followers"] == 12
+    assert run.notes == (
+        f"10 of the followers {LEFT_ALONE}; so it is not known who left, and nobody is taken to have done so.",
+    )
+    assert {row[0] for row in at.rows(follows.c.until)} == {None}
+    assert (12, 22, True) in at.rows(samples.c.size, samples.c.population, samples.c.whole)
+
+
+async def test_every_call_that_a_page_took_counts(at: Bench) -> None:
+    at.glass.member("m1", "mia", followers=5)
+    at.reader.bends.append(lambda _what, _cursor, batch: replace(batch, calls=3))
+    plan = at.watch(depth=FOLLOWERS)
+    run = await at.over(plan)
+    with at.database.reading() as tx:
+        used = lanes.get(tx, plan.lane).used_hour
+    assert (len(at.glass.seen), run.calls, used) == (2, 4, 4)
+
+
+def _without(batch: Batch) -> Batch:
+    return replace(batch, facts=[], entries=0)
 
 
 async def test_a_limit_is_waited_for_and_holds_the_lane(at: Bench) -> None:

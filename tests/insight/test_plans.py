@@ -16,6 +16,7 @@ from entourage.insight.watching import Depth, Plan, Status, Wish
 from entourage.kernel import events, jobs
 from entourage.kernel.db import Database
 from entourage.kernel.errors import Conflict, Invalid, NotFound
+from entourage.networks.reading import Listing
 
 HOUR = 3600
 
@@ -220,6 +221,12 @@ async def test_a_dry_run_asks_nothing_and_counts_the_most_where_nothing_is_known
         "likes its posts and 50 for comments. At 3,600 calls an hour that is 3 minutes of what one account may do."
     )
     assert at.glass.seen == []
+
+
+async def test_a_dry_run_counts_what_a_connector_asks_beside_the_pages(at: Bench) -> None:
+    at.reader.MORE_CALLS = {"profile": 1, Listing.FOLLOWERS: 2, Listing.LIKERS: 1}
+    told = cost(at, Depth(comments_of=0))
+    assert told.by == {"profile": 2, "posts": 5, "followers": 52, "likers": 55}
 
 
 async def test_a_dry_run_uses_what_is_known_of_the_channel(at: Bench) -> None:

@@ -267,7 +267,7 @@ async def test_strangers_read_the_public_part(world: World, people: People) -> N
 
     seen = {fact.follower for fact in batch.facts if isinstance(fact, FollowFact)}
     assert seen == {other.did for other in people.others[1:]}  # the first asks not to be shown to strangers
-    assert batch.entries == 7
+    assert (batch.entries, batch.withheld) == (6, 1)
     with pytest.raises(NotAllowed):
         _ = await connector.profile(access, people.others[0].did)
 
@@ -378,6 +378,32 @@ async def test_a_session_that_was_revoked_does_not_count_any_more(world: World, 
             _ = await connector.profile(replace(access, session=nonsense), people.ana.did)
 
 
+FAN: Mapping[str, object] = {"did": "did:plc:fan", "handle": "fan.test"}
+SHY: Mapping[str, object] = {**FAN, "did": "did:plc:shy", "labels": [{"val": "!no-unauthenticated"}]}
+OWN: Mapping[str, object] = {"uri": "at://did:plc:ana/app.bsky.feed.post/1", "author": {"did": "did:plc:ana"}}
+SHARED = {"post": {**OWN, "uri": "at://did:plc:fan/app.bsky.feed.post/2"}, "reason": {}}
+
+
+@pytest.mark.parametrize(
+    ("what", "told", "entries", "withheld"),
+    [
+        (Listing.POSTS, {"feed": [SHARED, {"post": OWN}, SHARED]}, 1, 0),
+        (Listing.POSTS, {"feed": [SHARED]}, 0, 0),
+        (Listing.FOLLOWERS, {"followers": [FAN, SHY]}, 1, 1),
+        (Listing.LIKERS, {"likes": [{"actor": SHY}, {"actor": FAN}]}, 1, 1),
+    ],
+)
+async def test_only_what_was_asked_for_is_counted_and_a_cursor_that_repeats_itself_is_passed_on(
+    world: World, *, what: Listing, told: Mapping[str, object], entries: int, withheld: int
+) -> None:
+    with Between(NOWHERE) as between:
+        between.say(200, json.dumps({**told, "cursor": "C"}), content_type="application/json")
+
+        batch = await connector.listing(Access(world, between.url), what, "did:plc:ana", "C")
+
+    assert (batch.entries, batch.withheld, batch.cursor) == (entries, withheld, "C")
+
+
 DAY = 86_400
 NOWHERE = "http://127.0.0.1:9"
 PAGE = "<!doctype html><title>Just a moment</title><p>Checking your browser"
@@ -482,7 +508,7 @@ async def test_nonsense_within_an_answer_costs_only_the_entry_that_holds_it(worl
     assert isinstance(person, ProfileFact)
     assert (follow.follower, follow.followed) == ("did:plc:good", "did:plc:them")
     assert (person.username, person.name, person.biography) == ("did:plc:good", "A", None)
-    assert (batch.cursor, again.cursor) == ("here", None)  # a cursor that leads to itself is the end
+    assert (batch.cursor, again.cursor) == ("here", "here")  # a cursor that leads to itself is not the end
 
 
 async def test_the_times_and_media_of_posts_are_taken_with_care(world: World, people: People) -> None:

@@ -229,7 +229,7 @@ async def test_a_hashtag_leads_to_nobody_who_does_not_want_to_be_found(member: A
     batch = await connector.listing(member, Listing.HASHTAG, "hoot")
 
     assert [fact.id for fact in batch.facts if isinstance(fact, PostFact)] == ["u4"]
-    assert batch.entries == 5
+    assert (batch.entries, batch.withheld) == (1, 4)
 
 
 async def test_recorded_lists_without_anybody_are_empty(member: Access) -> None:
@@ -393,7 +393,26 @@ async def test_who_asks_not_to_be_read_is_left_alone(member: Access, server: Rep
         _ = await connector.listing(member, Listing.POSTS, "@shy")
     batch = await connector.listing(member, Listing.FOLLOWERS, JOHN)
     assert [fact.id for fact in batch.facts if isinstance(fact, ProfileFact)] == [f"open@{DOMAIN}"]
-    assert (len(batch.facts), batch.entries) == (2, 2)
+    assert (len(batch.facts), batch.entries, batch.withheld) == (2, 1, 1)
+    server.put(f"/api/v1/statuses/{LIKED.rpartition('/')[2]}/favourited_by", [account(acct="shy", **wish)])
+    batch = await connector.listing(member, Listing.LIKERS, LIKED)
+    assert (batch.facts, batch.entries, batch.withheld) == ([], 0, 1)
+
+
+async def test_a_first_page_says_how_many_calls_it_took_and_never_more_than_is_promised(
+    member: Access, server: Replay
+) -> None:
+    uri = "https://other.example/users/ana/statuses/1"
+    server.put("/api/v2/search", {"statuses": [{"id": "77", "uri": uri}]}, {"q": uri})
+    server.put("/api/v1/statuses/77/favourited_by", [account()])
+    server.put("/api/v1/statuses/77/context", {"descendants": []})
+    for what, of in (
+        *((what, JOHN) for what in (Listing.POSTS, Listing.FOLLOWERS, Listing.FOLLOWINGS)),
+        *((what, uri) for what in (Listing.LIKERS, Listing.COMMENTS)),
+    ):
+        before = len(server.asked)
+        batch = await connector.listing(member, what, of)
+        assert batch.calls == len(server.asked) - before == 1 + connector.MORE_CALLS[what]
 
 
 PAGE = "<!doctype html><title>Just a moment</title><p>Checking your browser"
@@ -503,13 +522,13 @@ async def test_what_is_no_entry_is_passed_over_and_an_odd_header_does_not_matter
     assert (person.id, person.name) == (f"good@{DOMAIN}", "A?")
 
 
-async def test_a_page_that_leads_to_itself_is_the_last(member: Access, server: Replay) -> None:
+async def test_a_page_that_leads_to_itself_is_not_taken_for_the_last(member: Access, server: Replay) -> None:
     path = f"/api/v1/accounts/{JOHNS_NUMBER}/followers"
     server.put(path, [account(acct="a")], {"max_id": "5"}, f'<{server.url}{path}?max_id=5>; rel="next"')
 
     batch = await connector.listing(member, Listing.FOLLOWERS, JOHN, f"{JOHNS_NUMBER} 5")
 
-    assert (batch.entries, batch.cursor) == (1, None)
+    assert (batch.entries, batch.cursor) == (1, f"{JOHNS_NUMBER} 5")
 
 
 async def test_an_answer_that_would_fill_our_memory_is_thrown_away(member: Access, server: Replay) -> None:

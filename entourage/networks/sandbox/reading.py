@@ -27,6 +27,7 @@ DISPLAY_NAME: str = "Sandbox"
 SERVER: str = ""
 CREDENTIALS: Sequence[tuple[str, str]] = (("username", "User name"), ("password", "Password"))
 LISTINGS: Mapping[Listing, int] = wire.SIZES
+MORE_CALLS: Mapping[str, int] = {}
 CALLS_PER_HOUR: int = 6_000
 
 _PATHS: Mapping[Listing, str] = {
