@@ -13,7 +13,7 @@ import msgspec
 
 from entourage.accounts import connections
 from entourage.accounts.model import Connection, ConnectionState
-from entourage.insight import plans, recording, runs, samples
+from entourage.insight import plans, recording, runs
 from entourage.insight.store import plans as store
 from entourage.insight.watching import (
     PROFILE,
@@ -29,7 +29,7 @@ from entourage.insight.watching import (
     post_steps,
     turn,
 )
-from entourage.kernel import jobs, lanes
+from entourage.kernel import lanes
 from entourage.kernel.db import Tx
 from entourage.kernel.errors import Damaged, Invalid
 from entourage.kernel.jobs import Job
@@ -174,7 +174,7 @@ def failed(tx: Tx, order: Order, words: str, *, calls: int = 1) -> None:
     """The run cannot go on, after so many more calls; what it learned stays."""
     run = order.run
     if _stands(tx, run):
-        _close(tx, order.plan, run, replace(run, status=Status.FAILED, error=words, calls=run.calls + calls))
+        runs.end(tx, order.plan, run, replace(run, status=Status.FAILED, error=words, calls=run.calls + calls))
 
 
 def without_account(tx: Tx, order: Order, words: str) -> None:
@@ -219,7 +219,7 @@ def call_failed(tx: Tx, job: Job, reason: str) -> None:
     failures = run.todo.failures + 1
     after = replace(run, todo=replace(run.todo, failures=failures), calls=run.calls + 1)
     if run.step.what == PROFILE or failures >= MOST_FAILURES:
-        _close(tx, plan, run, replace(after, status=Status.FAILED, error=reason))
+        runs.end(tx, plan, run, replace(after, status=Status.FAILED, error=reason))
         return
     note = f"{run.step.what.capitalize()} could not be read to the end: {reason}"
     _go_on(tx, plan, run, _ended(tx, plan, after, run.step, Turn(None, run.step.seen, run.step.withheld, note=note)))
@@ -284,24 +284,15 @@ def _go_on(tx: Tx, plan: Plan, before: Collection, after: Collection) -> None:
     if after.step is not None:
         runs.save(tx, plan, before, after)
     else:
-        _close(tx, plan, before, replace(after, status=Status.DONE))
-
-
-def _close(tx: Tx, plan: Plan, before: Collection, after: Collection) -> None:
-    """End a run, and note how much of the channel it looked at."""
-    if runs.save(tx, plan, before, replace(after, finished_at=tx.now)) and plan.channel_id is not None:
-        for what, sample in after.todo.samples.items():
-            samples.note(tx, plan.channel_id, Listing(what), sample.size, sample.population, whole=sample.whole)
-        if after.todo.samples:
-            jobs.defer(tx, "recount", {"channel_id": plan.channel_id}, lanes=("insight",), priority=jobs.LAST)
+        runs.end(tx, plan, before, replace(after, status=Status.DONE))
 
 
 def _ended(tx: Tx, plan: Plan, run: Collection, step: Step, after: Turn) -> Collection:
     """The run without its first step, which is over: what was seen of it is counted, what follows from it is added."""
     size, population, note, counts = after.seen, population_of(run.todo, step), after.note, run.counts
-    people = step.what in {Listing.FOLLOWERS, Listing.FOLLOWINGS} and plan.channel_id is not None
+    people = step.what in runs.CIRCLES and plan.channel_id is not None
     if people:
-        size = _seen_people(tx, plan, run, step)
+        size = runs.seen_people(tx, plan, run, step)
         counts = {**counts, step.what: size}
     listed = size + after.withheld
     whole = after.whole and (population is None or listed >= population * NEARLY_ALL)
@@ -317,18 +308,11 @@ def _ended(tx: Tx, plan: Plan, run: Collection, step: Step, after: Turn) -> Coll
         )
     todo = replace(run.todo, steps=run.todo.steps[1:]).noted(note)
     if size or whole:
-        sample = _added(todo.samples.get(step.what), Sample(size, population, whole))
-        todo = replace(todo, samples={**todo.samples, step.what: sample})
+        todo = todo.sampled(step.what, Sample(size, population, whole))
     if step.what == Listing.POSTS:
         listings = registry.people(plan.network).LISTINGS
         todo = replace(todo, steps=(*todo.steps, *post_steps(plan.depth, listings, todo.newest)))
     return replace(run, todo=todo, counts=counts)
-
-
-def _seen_people(tx: Tx, plan: Plan, run: Collection, step: Step) -> int:
-    """How many different people this run saw in a list that may have shifted while it was read."""
-    counted = store.seen_followers if step.what == Listing.FOLLOWERS else store.seen_followings
-    return counted(tx, plan.channel_id or 0, run.started_at)
 
 
 def _end_missing(tx: Tx, plan: Plan, run: Collection, step: Step) -> None:
@@ -343,11 +327,3 @@ def _end_missing(tx: Tx, plan: Plan, run: Collection, step: Step) -> None:
             for who, seen in gone
         ]
         recording.learn(tx, ends)
-
-
-def _added(before: Sample | None, more: Sample) -> Sample:
-    if before is None:
-        return more
-    known = before.population is not None and more.population is not None
-    population = (before.population or 0) + (more.population or 0) if known else None
-    return Sample(before.size + more.size, population, before.whole and more.whole)

@@ -4,20 +4,32 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from entourage.insight import samples
 from entourage.insight.store import plans as store
-from entourage.insight.watching import Collection, Plan, Status, first_steps, network_lane
+from entourage.insight.watching import (
+    Collection,
+    Plan,
+    Sample,
+    Status,
+    Step,
+    first_steps,
+    network_lane,
+    population_of,
+)
 from entourage.kernel import events, jobs, lanes
 from entourage.kernel.budget import Limits
 from entourage.kernel.db import Tx
 from entourage.kernel.errors import Conflict
 from entourage.kernel.events import News
 from entourage.networks import registry
-from entourage.networks.reading import Reads
+from entourage.networks.reading import Listing, Reads
 
 KEEP = 50
 """So many runs of a plan are remembered."""
 TRIES = 6
 """A call that fails is tried again so often: over about ten minutes."""
+CIRCLES = frozenset({Listing.FOLLOWERS, Listing.FOLLOWINGS})
+"""Lists of the channel's own people, of which each is kept once."""
 AT_ONCE = 4
 """So many plans may read one server at once; an account does one thing at a time."""
 
@@ -93,11 +105,38 @@ def save(tx: Tx, plan: Plan, before: Collection, after: Collection) -> bool:
     return True
 
 
+def end(tx: Tx, plan: Plan, before: Collection, after: Collection) -> None:
+    """End a run after a call, and note how much of the channel it looked at."""
+    if save(tx, plan, before, replace(after, finished_at=tx.now)):
+        _note(tx, plan, after)
+
+
 def stop(tx: Tx, plan: Plan, run: Collection, why: str) -> None:
-    """End a run at once; what it learned stays."""
+    """End a run at once; what it learned stays, and how much of the channel that is, is noted."""
     jobs.cancel(tx, subject=subject(run.id))
     if store.stop_run(tx, run.id, why):
+        _note(tx, plan, run)
         announce(tx, plan, replace(run, status=Status.CANCELLED, finished_at=tx.now, error=why))
+
+
+def _note(tx: Tx, plan: Plan, run: Collection) -> None:
+    """Keep what a run looked at, the list that it was in the middle of included, and have its figures made anew."""
+    todo, step = run.todo, run.step
+    if plan.channel_id is None:
+        return
+    if step is not None and step.seen:
+        size = seen_people(tx, plan, run, step) if step.what in CIRCLES else step.seen
+        todo = todo.sampled(step.what, Sample(size, population_of(todo, step), whole=False))
+    for what, sample in todo.samples.items():
+        samples.note(tx, plan.channel_id, Listing(what), sample.size, sample.population, whole=sample.whole)
+    if todo.samples:
+        jobs.defer(tx, "recount", {"channel_id": plan.channel_id}, lanes=("insight",), priority=jobs.LAST)
+
+
+def seen_people(tx: Tx, plan: Plan, run: Collection, step: Step) -> int:
+    """How many different people a run saw in one of CIRCLES, which may have shifted while it was read."""
+    counted = store.seen_followers if step.what == Listing.FOLLOWERS else store.seen_followings
+    return counted(tx, plan.channel_id or 0, run.started_at)
 
 
 def announce(tx: Tx, plan: Plan, run: Collection) -> None:

@@ -167,6 +167,15 @@ class Todo:
         fresh = [note for note in notes if note and note not in self.notes]
         return replace(self, notes=(*self.notes, *fresh)[:MOST_NOTES]) if fresh else self
 
+    def sampled(self, what: str, more: Sample) -> "Todo":
+        """With one more look at a kind of list; those at several posts are added up."""
+        before = self.samples.get(what)
+        if before is not None:
+            known = before.population is not None and more.population is not None
+            population = (before.population or 0) + (more.population or 0) if known else None
+            more = Sample(before.size + more.size, population, before.whole and more.whole)
+        return replace(self, samples={**self.samples, what: more})
+
 
 @dataclass(frozen=True, slots=True)
 class Collection:

@@ -10,7 +10,7 @@ from emulators import glass
 from emulators.glass import Call, Glass
 from testclock import TestClock
 
-from entourage.insight import plans
+from entourage.insight import collecting, plans
 from entourage.insight.store.tables import channels, comments, follows, likes, posts, samples, snapshots
 from entourage.insight.watching import Depth, Status
 from entourage.kernel import lanes
@@ -329,6 +329,20 @@ async def test_a_list_that_cannot_be_read_at_all_is_left_out(at: Bench) -> None:
     run = await at.over(plan)
     assert (run.status, run.counts["likers"]) == (Status.DONE, 2)
     assert "could not be read to the end" in run.notes[0]
+
+
+async def test_a_run_that_fails_in_the_middle_keeps_its_samples(at: Bench) -> None:
+    at.glass.member("m1", "mia", followers=25)
+    at.glass.post("m1", "p1", likers=2)
+    at.glass.changes.append(lambda call: glass.throttled(1) if call.cursor == "20" else None)
+    plan = at.watch(depth=Depth(posts=5, likers_of=0, comments_of=0))
+    for count in range(1, collecting.MOST_WAITS + 1):
+        await at.until(lambda count=count: len(at.glass.asked("followers")) == count + 2)
+        await at.until(lambda: at.why(plan) is None or "slow down" in str(at.why(plan)))
+        at.clock.advance(2)
+    assert (await at.over(plan)).status is Status.FAILED
+    taken = at.rows(samples.c.what, samples.c.size, samples.c.population, samples.c.whole)
+    assert taken == [("followers", 20, 25, False), ("posts", 1, 1, True)]
 
 
 async def test_a_challenge_stops_the_lane_until_a_person_came(at: Bench) -> None:

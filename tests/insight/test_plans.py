@@ -11,7 +11,7 @@ from emulators import glass
 from testclock import TestClock
 
 from entourage.insight import costs, plans, runs
-from entourage.insight.store.tables import channels, collections, snapshots
+from entourage.insight.store.tables import channels, collections, samples, snapshots
 from entourage.insight.watching import Depth, Plan, Status, Wish
 from entourage.kernel import events, jobs
 from entourage.kernel.db import Database
@@ -149,6 +149,19 @@ async def test_a_run_is_stopped_at_once_and_the_plan_goes_on(at: Bench) -> None:
     assert not at.plan(plan).paused
     at.glass.changes.clear()
     assert (await at.again(plan)).counts["followers"] == 25
+
+
+async def test_a_stopped_run_keeps_its_samples(at: Bench) -> None:
+    def stops(call: glass.Call) -> glass.Answer | None:
+        if call.cursor == "20":
+            at.database.write_now(plans.stop, ANN, plan.id)
+        return None
+
+    at.glass.changes.append(stops)
+    plan = at.watch(depth=FOLLOWERS)
+    assert (await at.over(plan)).status is Status.CANCELLED
+    taken = at.rows(samples.c.what, samples.c.size, samples.c.population, samples.c.whole)
+    assert taken == [("followers", 20, 25, False)]
 
 
 async def test_a_removed_plan_leaves_nothing_waiting_and_keeps_what_was_learned(at: Bench) -> None:
