@@ -10,7 +10,7 @@ from entourage.insight import grammar, runs
 from entourage.insight.people import handle_of
 from entourage.insight.store import plans as store
 from entourage.insight.watching import EVERY_HOURS, MOST_HOURS, Collection, Depth, Plan, Wish, checked_depth, server_of
-from entourage.kernel import events, jobs, lanes
+from entourage.kernel import events, gauges, jobs, lanes
 from entourage.kernel.db import Tx
 from entourage.kernel.errors import Conflict, EntourageError, Invalid, NotFound, Problem
 from entourage.kernel.jobs import Job
@@ -38,6 +38,7 @@ def watch(
     """
     wish = Wish(network, who, server, connection_id, every_hours, Depth() if depth is None else depth)
     plan = wished(tx, actor, wish)
+    tx.lock("plans")  # two equal wishes at once are to see each other
     if store.twin(tx, plan.owner, plan.network, plan.server, plan.who) is not None:
         raise Conflict(f"You watch {plan.who} already.")
     plan = replace(plan, next_at=tx.now + timedelta(hours=every_hours))
@@ -138,6 +139,12 @@ def why(tx: Tx, actor: Actor, plan_id: int) -> str | None:
     return None if job is None else jobs.why(tx, job.id).text
 
 
+def wants_a_person(tx: Tx, actor: Actor, plan_id: int) -> str | None:
+    """What the network asks of a person before anything more may be sent for this plan; None where it asks nothing."""
+    found = {lane: gauge.broken_why for lane, gauge in gauges.look(tx, get(tx, actor, plan_id).lanes).items()}
+    return next((why for why in found.values() if why is not None), None)
+
+
 def change(
     tx: Tx,
     actor: Actor,
@@ -205,13 +212,13 @@ def rest(tx: Tx, plan: Plan) -> Plan:
 
 
 def resume(tx: Tx, actor: Actor, plan_id: int) -> Plan:
-    """Look again: a run that rested goes on, else one begins at once."""
+    """Look again: a run that rested goes on, else one begins at once; what waited for a person does not any more."""
     plan = get(tx, actor, plan_id)
+    _a_person_came(tx, plan)
     if not plan.paused:
         return plan
     plan = replace(plan, paused=False, next_at=tx.now + timedelta(hours=plan.every_hours))
     store.update(tx, plan_id, paused=False, next_at=plan.next_at)
-    _a_person_came(tx, plan)
     run = store.running(tx, plan_id)
     if run is None:
         runs.start(tx, plan, deep=True)
@@ -234,10 +241,15 @@ def remove(tx: Tx, actor: Actor, plan_id: int) -> None:
 
 
 def run_now(tx: Tx, actor: Actor, plan_id: int) -> Collection:
-    """Look at once, in full depth, beside the plan's times; raises Conflict while a run is under way."""
+    """Look at once, in full depth, beside the plan's times; a run that waited for a person goes on instead.
+
+    Raises Conflict while another run is under way.
+    """
     plan = get(tx, actor, plan_id)
+    waited = wants_a_person(tx, actor, plan_id) is not None
     _a_person_came(tx, plan)
-    return runs.start(tx, plan, deep=True)
+    run = store.running(tx, plan_id)
+    return run if waited and run is not None and not plan.paused else runs.start(tx, plan, deep=True)
 
 
 def stop(tx: Tx, actor: Actor, plan_id: int) -> Plan:
@@ -303,17 +315,14 @@ def fire(tx: Tx, plan_id: int) -> None:
     plan = store.get(tx, plan_id)
     if plan is None or plan.paused or plan.next_at is None:
         return
-    deep = plan.next_at <= tx.now
     try:
         with tx.savepoint():
-            runs.start(tx, plan, deep=deep)
+            runs.start(tx, plan, deep=plan.next_at <= tx.now)
     except Conflict:
         pass  # the last run has not ended: one at a time is enough
     except EntourageError as error:
         runs.note_failure(tx, plan, str(error))
-    next_at = _following(plan, tx.now) if deep else plan.next_at
-    store.update(tx, plan_id, next_at=next_at)
-    _defer(tx, plan, next_at)
+    _next(tx, plan)
 
 
 def fire_failed(tx: Tx, job: Job, reason: str) -> None:
@@ -321,9 +330,16 @@ def fire_failed(tx: Tx, job: Job, reason: str) -> None:
     plan = store.get(tx, int(job.args["plan_id"]))
     if plan is not None and not plan.paused:
         runs.note_failure(tx, plan, reason)
+        _next(tx, plan)
+
+
+def _next(tx: Tx, plan: Plan) -> None:
+    """What was due was done, or tried: plan the next look. The daily one moves no run in full depth."""
+    next_at = plan.next_at
+    if next_at is None or next_at <= tx.now:
         next_at = _following(plan, tx.now)
         store.update(tx, plan.id, next_at=next_at)
-        _defer(tx, plan, next_at)
+    _defer(tx, plan, next_at)
 
 
 def _following(plan: Plan, now: datetime) -> datetime:

@@ -1,7 +1,7 @@
 """The pages of collecting: which channels are watched, how deep, what a run would cost, and how the runs went."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 from datetime import timedelta
 from typing import Any
 
@@ -54,6 +54,8 @@ class Watched:
     channel: Channel | None
     run: Collection | None
     why: str | None
+    wants: str | None = None
+    """What the network asks of a person, where one plan is shown."""
 
 
 def look(tx: Tx, actor: Actor) -> Sequence[Watched]:
@@ -171,7 +173,8 @@ def _chosen(given: Mapping[str, str]) -> str:
 
 def _one(tx: Tx, actor: Actor, plan: Plan) -> Watched:
     who = channels.many(tx, [] if plan.channel_id is None else [plan.channel_id])
-    return _watched(tx, actor, plan, who, plans.latest(tx, [plan]).get(plan.id))
+    shown = _watched(tx, actor, plan, who, plans.latest(tx, [plan]).get(plan.id))
+    return replace(shown, wants=plans.wants_a_person(tx, actor, plan.id))
 
 
 @get("/collecting/new")

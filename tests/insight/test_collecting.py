@@ -1,6 +1,6 @@
 """Collecting, through a real network of the test's own: one call after the other, whatever goes wrong in between."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -356,6 +356,21 @@ async def test_a_challenge_stops_the_lane_until_a_person_came(at: Bench) -> None
     at.database.write_now(plans.resume, ANN, plan.id)
     run = await at.over(plan)
     assert (run.status, run.counts["followers"]) == (Status.DONE, 25)
+
+
+@pytest.mark.parametrize("deed", [plans.resume, plans.run_now])
+async def test_whoever_says_go_on_ends_a_challenge_without_a_pause(at: Bench, deed: Callable[..., object]) -> None:
+    at.glass.member("m1", "mia", followers=25)
+    wants = [glass.CHALLENGE]
+    at.glass.changes.append(lambda call: wants[0] if wants and call.cursor == "10" else None)
+    plan = at.watch(depth=FOLLOWERS)
+    await at.until(lambda: "until a person looks" in str(at.why(plan)))
+    wants.clear()
+    with at.database.reading() as tx:
+        assert plans.wants_a_person(tx, ANN, plan.id) == glass.CHALLENGE["words"]
+    at.database.write_now(deed, ANN, plan.id)
+    run = await at.over(plan)
+    assert (run.status, run.counts["followers"], len(at.runs(plan))) == (Status.DONE, 25, 1)
 
 
 async def test_what_cannot_be_true_is_left_out_and_the_rest_kept(at: Bench) -> None:

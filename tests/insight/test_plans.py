@@ -1,5 +1,7 @@
 """Plans: their times, what can be done with them while a run is on, and what they cost."""
 
+import asyncio
+import contextlib
 from collections.abc import AsyncGenerator
 from datetime import timedelta
 from pathlib import Path
@@ -70,6 +72,31 @@ async def test_the_same_channel_is_watched_once_by_each_user(at: Bench) -> None:
         with pytest.raises(NotFound):
             plans.get(tx, BEN, plan.id)
     assert len(at.rows(channels.c.id)) == 1
+
+
+async def test_two_equal_wishes_at_once_make_one_plan(at: Bench) -> None:
+    def wish() -> object:
+        with contextlib.suppress(Conflict):
+            return at.watch(depth=SHALLOW)
+        return None
+
+    with at.database.writing() as tx:
+        first = plans.watch(tx, ANN, network="glass", who="@mia", server=at.glass.address, depth=SHALLOW)
+        second = asyncio.create_task(asyncio.to_thread(wish))
+        await asyncio.sleep(0.3)  # enough for it to look for a twin, unless it waits for us
+    assert await second is None
+    assert [row[0] for row in at.rows(collections.c.plan_id)] == [first.id]
+
+
+async def test_a_daily_look_that_fails_moves_no_run_in_full_depth(at: Bench) -> None:
+    plan = at.watch(depth=SHALLOW, every_hours=744)
+    await at.over(plan)
+    due = at.plan(plan).next_at
+    with at.database.writing() as tx:
+        job = jobs.next_of(tx, f"plan/{plan.id}")
+        assert job is not None
+        plans.fire_failed(tx, job, "no room")
+    assert (at.runs(plan)[-1].error, at.plan(plan).next_at) == ("no room", due)
 
 
 async def test_a_plan_runs_at_its_times_and_keeps_its_rhythm(at: Bench) -> None:

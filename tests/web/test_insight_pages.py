@@ -20,6 +20,7 @@ from entourage.accounts.model import OPERATOR, Actor, Connection, User
 from entourage.insight import channels, importing, plans, recording
 from entourage.insight.model import Channel
 from entourage.insight.watching import Depth, Plan
+from entourage.kernel import lanes
 from entourage.kernel.secrets import Secrets
 from entourage.networks.facts import FollowFact, MediaFact
 from entourage.web.figures_csv import SHEETS
@@ -304,7 +305,7 @@ def test_what_a_run_costs_is_said_and_nothing_is_kept(signed_in: Caller, site: S
     assert "A run takes at most" in cost()
     assert "Name somebody" in cost(who=" ")
     assert "whole number" in cost(posts="x")
-    assert "1 for the profile" in cost(posts="0", followers="0", likers_of="0", comments_of="0")
+    assert "2 for the profile" in cost(posts="0", followers="0", likers_of="0", comments_of="0")
     assert site.read(plans.listing, anna.actor) == []
 
 
@@ -331,6 +332,25 @@ def test_a_plan_is_changed_paused_run_and_removed(signed_in: Caller, site: Serve
     assert "no such action" in said(signed_in, here)
     signed_in.form(f"{here}/remove", seen=here)
     assert site.read(plans.listing, anna.actor) == []
+
+
+def test_a_plan_whose_network_wants_a_person_says_so_and_goes_on_when_told(
+    signed_in: Caller, other: Caller, site: Served, anna: User
+) -> None:
+    plan = watched(site, anna.actor)
+    here = f"/collecting/{plan.id}"
+    assert not LexborHTMLParser(signed_in.get(here).text).css("#works")
+    for deed in ("resume", "run"):
+        site.write(lanes.open_breaker, plan.lane, HOSTILE)
+        page = dead(signed_in.get(here).text)
+        assert one(page, "#works").text() == "It works again"
+        assert HOSTILE[:20] in one(page, "#runs").text()
+        other.form(f"{here}/{deed}", seen="/collecting")
+        assert site.read(plans.wants_a_person, anna.actor, plan.id) == HOSTILE
+        answer = signed_in.form(f"{here}/{deed}", seen=here)
+        assert answer.status_code == 303
+        assert site.read(plans.wants_a_person, anna.actor, plan.id) is None
+    assert len(site.read(plans.collections, anna.actor, plan.id)) == 1
 
 
 def test_an_administrator_who_saves_a_plan_leaves_its_owners_account(
