@@ -42,7 +42,7 @@ from entourage.kernel.errors import (
 )
 from entourage.kernel.transfer import USER_AGENT
 from entourage.networks.reading import PATIENCE, Access, SignedIn
-from entourage.networks.told import Told, part
+from entourage.networks.told import Told, part, sentence
 from entourage.networks.trust import LARGEST, context
 
 _SESSION = "session"
@@ -159,7 +159,7 @@ def _named(error: RequestErrorBase) -> tuple[str, str]:
     if isinstance(content, DotDict):
         content = content.to_dict()
     told = content if isinstance(content, Mapping) else {name: getattr(content, name, "") for name in _XRPC}
-    return str(told.get("error") or ""), str(told.get("message") or "")
+    return sentence(told.get("error")), sentence(told.get("message"))
 
 
 _XRPC = ("error", "message")

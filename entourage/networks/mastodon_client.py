@@ -38,7 +38,7 @@ from entourage.kernel.errors import (
 )
 from entourage.kernel.transfer import USER_AGENT
 from entourage.networks.reading import PATIENCE, Access
-from entourage.networks.told import Told, moment, part, parts, words
+from entourage.networks.told import Told, moment, part, parts, sentence, words
 from entourage.networks.trust import LARGEST, bundle
 
 _CHUNK = 65_536
@@ -140,7 +140,7 @@ class Server:
     def said(self) -> str:
         """The error that the last answer named, if it was one of Mastodon (the library loses it in some calls)."""
         try:
-            return words(part(self._told()).get("error")) or ""
+            return sentence(part(self._told()).get("error"))
         except ValueError:
             return ""
 

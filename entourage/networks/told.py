@@ -14,6 +14,7 @@ from entourage.networks.facts import LARGEST_COUNT, LONGEST_TEXT
 Told = Mapping[str, object]
 """A JSON object from the world."""
 
+LONGEST_SENTENCE = 300
 _EARLIEST, _LATEST = 1970, 9998
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 _LINK = re.compile(r"https?://[^\s<>\"]+[^\s<>\"'.,;:!?)\]}]", re.IGNORECASE)
@@ -53,6 +54,12 @@ def text(value: object) -> str | None:
 def words(value: object) -> str | None:
     """As `text`, without the space around it; None where nothing is left."""
     return (text(value) or "").strip() or None
+
+
+def sentence(value: object) -> str:
+    """What a server says to people, such as why it refuses: on one line and short; empty where it says nothing."""
+    said = " ".join((text(value) or "").split())
+    return said if len(said) <= LONGEST_SENTENCE else f"{said[:LONGEST_SENTENCE]}…"
 
 
 def count(value: object) -> int | UnsetType:

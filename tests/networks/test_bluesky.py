@@ -470,6 +470,22 @@ async def test_whatever_a_server_calls_a_wait_is_a_day_at_most(
     assert caught.value.retry_after == wait
 
 
+@pytest.mark.parametrize(("status", "expected"), [(400, NotFound), (401, Unauthenticated)])
+async def test_a_server_that_rambles_is_quoted_in_short(
+    world: World, status: int, expected: type[EntourageError]
+) -> None:
+    rambling = {"error": "AuthenticationRequired", "message": "Profile not found\0\n" + "a" * 1_000_000}
+    with Between(NOWHERE) as between:
+        between.say(status, json.dumps(rambling), content_type="application/json")
+
+        with pytest.raises(expected) as caught:
+            _ = await connector.profile(Access(world, between.url), "@ana.test")
+
+    said = str(caught.value)
+    assert said.startswith("Profile not found aaa")
+    assert len(said) < 320
+
+
 async def test_an_answer_that_would_fill_our_memory_is_thrown_away(world: World, people: People) -> None:
     bomb = gzip.compress(b'{"did": "' + b"a" * 200_000_000 + b'"}', 1)
     with Between(people.network.appview) as between:

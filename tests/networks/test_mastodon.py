@@ -469,6 +469,18 @@ async def test_what_stands_between_us_and_the_server_is_told_in_our_words(
         assert (await connector.profile(access, JOHN)).id == JOHN
 
 
+async def test_a_server_that_rambles_is_quoted_in_short(member: Access, server: Replay) -> None:
+    with Between(server.url) as between:
+        between.say(422, json.dumps({"error": "It\nwent\0wrong. " + "a" * 1_000_000}), content_type=JSON)
+
+        with pytest.raises(Invalid) as caught:
+            _ = await connector.profile(replace(member, server=between.url), JOHN)
+
+    said = str(caught.value)
+    assert said.startswith("request: It wentwrong. aaa")
+    assert len(said) < 320
+
+
 async def test_how_long_to_wait_is_also_read_from_mastodons_own_header(member: Access, server: Replay) -> None:
     with Between(server.url) as between:
         now = "Sun, 22 Nov 2026 10:00:00 GMT"
