@@ -11,14 +11,30 @@ from entourage.accounts.model import OPERATOR
 from entourage.accounts.store import people as store
 from entourage.archive import queue, schedules
 from entourage.archive.model import Item, ItemStatus, Schedule
+from entourage.insight import importing, plans
 from entourage.kernel.db import Database, Tx
 from entourage.kernel.settings import Settings
+from entourage.networks.sandbox import export
 
 
 def kept(ready: demo.Ready) -> tuple[list[Item], list[Schedule]]:
     def look(tx: Tx) -> tuple[list[Item], list[Schedule]]:
         page = queue.listing(tx, OPERATOR, number=1, size=50).page
         return list(page.items), list(schedules.listing(tx, OPERATOR))
+
+    database = Database(ready.settings.database_url)
+    try:
+        return asyncio.run(database.read(look))
+    finally:
+        database.close()
+
+
+def known(ready: demo.Ready) -> tuple[list[str], list[tuple[str, str]]]:
+    """The names of the imports, and who is watched on which server."""
+
+    def look(tx: Tx) -> tuple[list[str], list[tuple[str, str]]]:
+        imported = [one.name for one in importing.listing(tx, OPERATOR)]
+        return imported, [(plan.who, plan.server) for plan in plans.listing(tx, OPERATOR)]
 
     database = Database(ready.settings.database_url)
     try:
@@ -51,6 +67,8 @@ def test_the_first_start_leaves_an_administrator_work_in_the_queue_and_a_thread_
         assert [(one.url, one.cron, one.enabled) for one in watched] == [
             (ready.sandbox.threads[3].url, demo.LOOKS, True)
         ]
+        assert known(ready) == ([demo.YEAR], sorted((f"@{name}", ready.sandbox.url) for name in export.WATCHED))
+        assert (ready.settings.data / demo.YEAR).stat().st_size > 0
         assert lets_in(ready, ready.memory.password)
         told = demo.welcome(ready)
         assert ready.memory.password in told
@@ -61,9 +79,9 @@ def test_the_first_start_leaves_an_administrator_work_in_the_queue_and_a_thread_
 
 def test_the_next_start_has_the_same_addresses_and_password_and_queues_nothing_again(tmp_path: Path) -> None:
     with demo.prepared(Settings(), tmp_path, port=0) as ready:
-        before, first = kept(ready), ready
+        before, furnished, first = kept(ready), known(ready), ready
     with demo.prepared(Settings(), tmp_path) as ready:
-        assert kept(ready) == before
+        assert (kept(ready), known(ready)) == (before, furnished)
         assert (ready.sandbox.url, ready.memory.password) == (first.sandbox.url, first.memory.password)
         assert len(ready.memory.starts) == 2
         assert not ready.is_new
