@@ -47,8 +47,9 @@ LISTINGS: Mapping[Listing, int] = {
     Listing.COMMENTS: 4_096,
 }
 MORE_CALLS: Mapping[str, int] = {
-    # Members have the server look for somebody it was never told of; strangers first have to learn its name.
-    "profile": 1,
+    # Members ask whether they are blocked, and have the server look for somebody it was never told of; strangers first
+    # have to learn its name.
+    "profile": 2,
     # The server's number of a person; and who asks, where a circle is hidden from all others.
     Listing.POSTS: 1,
     Listing.FOLLOWERS: 2,
@@ -104,13 +105,17 @@ async def sign_in(access: Access, given: Mapping[str, str]) -> SignedIn:
 
 
 async def profile(access: Access, who: str) -> ProfileFact:
-    """The profile of user@host, or of "@" and a name; one call, two where this server has never heard of them."""
+    """The profile of user@host, or of "@" and a name; with the calls that MORE_CALLS tells of."""
 
     def question(server: "Server") -> ProfileFact:
         domain = _domain(access, server)
-        fact = _person(_account(access, server, who, domain), domain, datetime.now(UTC))
+        account = _account(access, server, who, domain)
+        fact = _person(account, domain, datetime.now(UTC))
         if fact is None:
             raise Damaged("What the server answered is no account.")
+        # To whom it blocks, the server shows empty lists; so this is asked once, before all of them.
+        if access.session is not None and server.is_blocked_by(_number(account)):
+            raise NotAllowed("This account has blocked the one we read with.")
         return fact
 
     return await _ask(access, question)

@@ -109,6 +109,17 @@ class Server:
         _ = self._api.account_search(name, limit=1, resolve=True)
         return parts(self._told())
 
+    def is_blocked_by(self, number: str) -> bool:
+        """Whether the account of this number has blocked the one whose token is used, where the server says so."""
+        try:
+            _ = self._api.account_relationships(number)
+        except MastodonAPIError:
+            # Not offered, or not within the rights of a token that may read all that is asked for otherwise.
+            if self._adapter.status == HTTPStatus.NOT_FOUND or "scope" in self.said():
+                return False
+            raise
+        return any(one.get("blocked_by") is True for one in parts(self._told()))
+
     def post(self, uri: str) -> Told | None:
         """The post at this ActivityPub address, fetched by the server where it does not know it."""
         # The library's own function asks for the server's version first, twice.
@@ -177,6 +188,7 @@ async def asked(access: Access, address: str, token: str | None, question: Calla
 class _Bounded(HTTPAdapter):
     """Reads each answer whole, up to a size: compressed or not, nobody can fill our memory."""
 
+    status: int
     headers: Mapping[str, str]
     """Of the last answer."""
     body: bytes
@@ -185,7 +197,7 @@ class _Bounded(HTTPAdapter):
 
     def __init__(self) -> None:
         super().__init__()
-        self.headers, self.body, self.sent = {}, b"", 0
+        self.status, self.headers, self.body, self.sent = 0, {}, b"", 0
 
     def send(self, request: requests.PreparedRequest, *given: Any, **named: Any) -> requests.Response:
         """See HTTPAdapter."""
@@ -199,7 +211,7 @@ class _Bounded(HTTPAdapter):
                     raise Damaged("The answer of the server was far too large; it was thrown away.")
         finally:
             answer.close()
-        self.headers, self.body = answer.headers, bytes(body)
+        self.status, self.headers, self.body = answer.status_code, answer.headers, bytes(body)
         whole = requests.Response()
         whole.status_code, whole.reason, whole.url = answer.status_code, answer.reason, answer.url
         whole.headers, whole.encoding, whole.request = answer.headers.copy(), answer.encoding, request

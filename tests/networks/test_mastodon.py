@@ -415,6 +415,25 @@ async def test_a_first_page_says_how_many_calls_it_took_and_never_more_than_is_p
         assert batch.calls == len(server.asked) - before == 1 + connector.MORE_CALLS[what]
 
 
+async def test_who_has_blocked_us_is_left_alone(world: World, member: Access, server: Replay) -> None:
+    path = "/api/v1/accounts/relationships"
+    server.put(path, [{"id": JOHNS_NUMBER, "blocked_by": True}])
+    with pytest.raises(NotAllowed, match="blocked"):
+        _ = await connector.profile(member, JOHN)
+    assert (await connector.profile(Access(world, server.url), JOHN)).id == JOHN
+    server.put(path, [{"id": JOHNS_NUMBER, "blocked_by": False}])
+    assert (await connector.profile(member, JOHN)).id == JOHN
+    assert len([asked for asked, _ in server.asked if asked.startswith(path)]) == 2
+
+
+@pytest.mark.parametrize(("status", "told"), [(403, "This action is outside the authorized scopes"), (404, "?")])
+async def test_a_server_that_does_not_say_who_blocks_whom_is_read(
+    member: Access, server: Replay, status: int, told: str
+) -> None:
+    server.put("/api/v1/accounts/relationships", {"error": told}, status=status)
+    assert (await connector.profile(member, JOHN)).id == JOHN
+
+
 PAGE = "<!doctype html><title>Just a moment</title><p>Checking your browser"
 JSON = "application/json; charset=utf-8"
 DAY = 86_400

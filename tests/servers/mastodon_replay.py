@@ -92,10 +92,12 @@ class Replay:
         self._server.server_close()
         self._thread.join()
 
-    def put(self, path: str, body: object, query: Mapping[str, str] | None = None, link: str = "") -> None:
+    def put(
+        self, path: str, body: object, query: Mapping[str, str] | None = None, link: str = "", *, status: int = 200
+    ) -> None:
         """From now on this is the answer: what was recorded elsewhere, put together by a test."""
         headers = [("Content-Type", "application/json; charset=utf-8"), *([("Link", link)] if link else [])]
-        answer = Recorded("GET", path, query or {}, 200, headers, json.dumps(body).encode())
+        answer = Recorded("GET", path, query or {}, status, headers, json.dumps(body).encode())
         self._answers[_key(path, query or {})] = answer
 
     def _answer(self, target: str, credentials: str) -> Recorded:

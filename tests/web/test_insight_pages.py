@@ -305,7 +305,7 @@ def test_what_a_run_costs_is_said_and_nothing_is_kept(signed_in: Caller, site: S
     assert "A run takes at most" in cost()
     assert "Name somebody" in cost(who=" ")
     assert "whole number" in cost(posts="x")
-    assert "2 for the profile" in cost(posts="0", followers="0", likers_of="0", comments_of="0")
+    assert "3 for the profile" in cost(posts="0", followers="0", likers_of="0", comments_of="0")
     assert site.read(plans.listing, anna.actor) == []
 
 
