@@ -178,6 +178,7 @@ def _basis(tx: Tx, channel: Channel, counts: counting.Counts) -> _Basis | NotEno
             f"Too few followers are known, so this is made from the {engaged:,} people who liked or commented its "
             "newest posts: those who take part, which is not a random sample of those who follow."
         )
+        words += _engaged_words(tx, channel)
         return _Basis("engaged", counts.engaged, None, None, words)
     have = max(judged, engaged)
     reason = f"Of {judged} followers and {engaged} people who like or comment, the profile was seen."
@@ -196,6 +197,17 @@ def _followers_words(judged: int, population: int | None, sample: Sample | None)
         f"{words} On {when} the first {sample.size:,} that the network lists were read. That is not a random sample: "
         "networks list the newest or the best connected first, and the interval does not know of it."
     )
+
+
+def _engaged_words(tx: Tx, channel: Channel) -> str:
+    """How those who take part were looked at, where that is known."""
+    told: list[str] = []
+    for what, name in ((Listing.LIKERS, "likes"), (Listing.COMMENTS, "comments")):
+        sample = samples.latest(tx, channel.id, what)
+        if sample is not None:
+            of_all = "" if sample.population is None else f" of {sample.population:,}"
+            told.append(f"{sample.size:,}{of_all} {name} on {sample.taken_at:%Y-%m-%d}")
+    return f" Last read: {' and '.join(told)}." if told else ""
 
 
 def _audience(tx: Tx, channel: Channel, counts: counting.Counts) -> Audience | NotEnough:

@@ -172,6 +172,17 @@ def test_how_the_sample_was_taken_is_said(database: Database, whole: bool, words
     assert words in found.method.words
 
 
+def test_how_those_who_take_part_were_read_is_said(database: Database) -> None:
+    learn(database, profile("1"), post("p1", "1"))
+    learn(database, *(profile(str(number)) for number in range(10, 30)), *(like("p1", str(n)) for n in range(10, 30)))
+    with database.writing() as tx:
+        samples.note(tx, known(database, "1").id, Listing.LIKERS, 1_200, 3_000)
+        samples.note(tx, known(database, "1").id, Listing.COMMENTS, 7)
+    found = audience_of(database)
+    assert (found.basis, found.sample) == ("engaged", None)
+    assert "Last read: 1,200 of 3,000 likes on 2026-03-02 and 7 comments on 2026-03-02." in found.method.words
+
+
 def test_the_newest_sample_of_each_list_is_told(database: Database, clock: TestClock) -> None:
     learn(database, profile("1"))
     number = known(database, "1").id
