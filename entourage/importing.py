@@ -36,7 +36,9 @@ def show(paths: Sequence[Path]) -> bool:
             _wrong(console, error)
             well = False
             continue
-        console.print(f"{path}: {found.format}: would bring {counted(found.counts)}", markup=False, soft_wrap=True)
+        console.print(
+            f"{_named(path)}: {found.format}: would bring {counted(found.counts)}", markup=False, soft_wrap=True
+        )
         if found.ignored:
             console.print(f"{_number(found.ignored, 'file', 'files')} of other kinds left out", soft_wrap=True)
         well &= not _bad(console, found.bad, found.problems)
@@ -56,7 +58,7 @@ def bring(database: Database, paths: Sequence[Path]) -> bool:
             continue
         told = {kind: counts["told"] for kind, counts in found.counts.items()}
         new = sum(counts["new"] for counts in found.counts.values())
-        console.print(f"{path}: {found.format}: {counted(told)}; {new:,} new", markup=False, soft_wrap=True)
+        console.print(f"{_named(path)}: {found.format}: {counted(told)}; {new:,} new", markup=False, soft_wrap=True)
         well &= not _bad(console, found.bad, found.problems)
     return well
 
@@ -65,7 +67,7 @@ def _one(database: Database, path: Path, console: Console) -> Import:
     mark = sources.fingerprint(path)
     noted = database.write_now(importing.note, OPERATOR, path, path.name, mark)
     if noted.done_bytes:
-        console.print(f"{path}: goes on where it was left", markup=False, soft_wrap=True)
+        console.print(f"{_named(path)}: goes on where it was left", markup=False, soft_wrap=True)
     with _bar(console, path) as told:
         try:
             return importing.run(
@@ -76,6 +78,10 @@ def _one(database: Database, path: Path, console: Console) -> Import:
         except KeyboardInterrupt:
             console.print("Stopped. What was read is kept; the same command goes on from there.", soft_wrap=True)
             raise
+
+
+def _named(path: Path) -> str:
+    return sources.shown(str(path))
 
 
 def counted(counts: Mapping[str, int]) -> str:
@@ -101,7 +107,7 @@ def _bar(console: Console, path: Path) -> Generator[_Bar]:
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
-        task = progress.add_task(path.name[:40], total=None, facts="")
+        task = progress.add_task(sources.shown(path.name)[:40], total=None, facts="")
 
         def told(done: int, size: int, counts: Mapping[str, int]) -> None:
             progress.update(task, completed=done, total=size or None, facts=counted(counts) if counts else "")

@@ -43,6 +43,10 @@ LEFT_SECONDS: Final = 24 * 3600
 OnProgress = Callable[[Import], None]
 
 
+class TakenOver(Conflict):
+    """An import was stopped, or another process goes on with it."""
+
+
 def declare(tx: Tx) -> None:
     """Give the imports' lane its limit: one at a time, for they all write to the same tables."""
     lanes.declare(tx, LANE, Limits(at_once=1))
@@ -68,7 +72,13 @@ def note(tx: Tx, actor: Actor, path: Path, name: str, fingerprint: str) -> Impor
     twin = store.unfinished_twin(tx, actor.user_id, fingerprint)
     if twin is not None:
         return twin
-    made = store.insert(tx, owner=actor.user_id, name=name, path=str(path.resolve()), fingerprint=fingerprint)
+    made = store.insert(
+        tx,
+        owner=actor.user_id,
+        name=sources.shown(name),
+        path=sources.written(path.resolve()),
+        fingerprint=fingerprint,
+    )
     return _there(tx, made)
 
 
@@ -173,7 +183,7 @@ class _Run:
 
     def open(self) -> None:
         """Look at the input; raises NotFound, Invalid."""
-        source = self._stack.enter_context(sources.opened(Path(self.found.path), self.found.name))
+        source = self._stack.enter_context(sources.opened(sources.path_of(self.found.path), self.found.name))
         seen = reading.survey(source)
         self._size, self._format = seen.size, seen.format
         self._batches = reading.batches(source, seen, self.found.position)
@@ -189,7 +199,7 @@ class _Run:
             return None if self._batches is None else next(self._batches, None)
 
     def keep(self, tx: Tx, batch: Batch) -> Import:
-        """Learn a batch and note where the next begins, both or neither; raises Conflict where it is not ours now."""
+        """Learn a batch and note where the next begins, both or neither; raises TakenOver where it is not ours now."""
         learned = recording.learn(tx, batch.facts)
         counts = {kind: dict(found) for kind, found in self.found.counts.items()}
         for kind, told in _told(batch.facts).items():
@@ -206,7 +216,7 @@ class _Run:
             "problems": problems,
         }
         if not store.move(tx, self.found, **moved):
-            raise Conflict("This import was stopped, or another process goes on with it.")
+            raise TakenOver("This import was stopped, or another process goes on with it.")
         return replace(self.found, **moved)
 
     def close(self) -> None:
@@ -228,8 +238,8 @@ def _running(found: Import) -> Generator[_Run]:
 def run(database: Database, import_id: int, on_progress: OnProgress | None = None) -> Import:
     """Do an import in this thread, from where it was left; the import as it ended.
 
-    Raises NotFound and Invalid where nothing could be read (that is noted down as well), and Conflict where another
-    process took it over.
+    Raises NotFound and Invalid where nothing could be read, and Conflict where something could not be kept (both are
+    noted down as well); TakenOver where another process took it over.
     """
     found = database.write_now(_there, import_id)
     try:
@@ -241,7 +251,9 @@ def run(database: Database, import_id: int, on_progress: OnProgress | None = Non
                 if on_progress is not None:
                     on_progress(work.found)
             return database.write_now(_finish, import_id, Status.DONE)
-    except (NotFound, Invalid) as error:
+    except TakenOver:
+        raise
+    except (NotFound, Invalid, Conflict) as error:
         database.write_now(_finish, import_id, Status.FAILED, str(error))
         raise
 
@@ -271,14 +283,16 @@ class Importer:
                 return Done()
             try:
                 return await self._do(found)
-            except Conflict as error:  # cancelled, or what a cancelled run was just storing came in between
+            except TakenOver as error:  # cancelled, or what a cancelled run was just storing came in between
                 reason = str(error)
         return Postpone(LATER_SECONDS, reason)
 
     async def _do(self, found: Import) -> Outcome:
         try:
             await self._bring(found)
-        except (NotFound, Invalid) as error:
+        except TakenOver:
+            raise
+        except (NotFound, Invalid, Conflict) as error:
             await self._clear(await self.database.write(_finish, found.id, Status.FAILED, str(error)))
             return Failed(str(error))
         await self._clear(await self.database.write(_finish, found.id, Status.DONE))
@@ -312,14 +326,14 @@ class Importer:
         if self.uploads is None or not await asyncio.to_thread(self.uploads.is_dir):
             return
         in_use = await self.database.read(store.paths_in_use)
-        await asyncio.to_thread(_sweep, self.uploads, Path(found.path), in_use)
+        await asyncio.to_thread(_sweep, self.uploads, sources.path_of(found.path), in_use)
 
 
 def _sweep(uploads: Path, done: Path, in_use: set[str]) -> None:
     for path in uploads.resolve().iterdir():
         with contextlib.suppress(OSError):
             old = time.time() - path.stat().st_mtime > LEFT_SECONDS
-            if path.is_file() and str(path) not in in_use and (path == done or old):
+            if path.is_file() and sources.written(path) not in in_use and (path == done or old):
                 path.unlink()
 
 

@@ -4,7 +4,7 @@ The format of a line is documented in docs/contracts/facts.md; it is version 1.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 import msgspec
@@ -18,6 +18,8 @@ LONGEST_ID = 512
 LONGEST_TEXT = 100_000
 LONGEST_NETWORK = 64
 LARGEST_COUNT = 2**62
+AHEAD = timedelta(days=1)
+"""Clocks differ, and days of export names are of some time zone; what is said to be seen later is a mistake."""
 
 
 class _Fact(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", kw_only=True, gc=False):
@@ -108,13 +110,13 @@ _decoder = msgspec.json.Decoder(Fact)
 _encoder = msgspec.json.Encoder()
 
 
-def decoded(line: bytes | str) -> Fact:
-    """The fact that a line of JSON tells; raises Invalid with the reason in words for people."""
+def decoded(line: bytes | str, now: datetime | None = None) -> Fact:
+    """The fact that a line of JSON tells, as `checked` lets it pass; raises Invalid with the reason in words."""
     try:
         fact = _decoder.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Invalid(Problem("line", str(error))) from error
-    return checked(fact)
+    return checked(fact, now)
 
 
 def encoded(fact: Fact) -> bytes:
@@ -122,21 +124,37 @@ def encoded(fact: Fact) -> bytes:
     return _encoder.encode(fact)
 
 
-def checked(fact: Fact) -> Fact:
-    """The fact, if its values can be: ids of 1 to 512 characters, aware times, no negative numbers. Raises Invalid."""
+def checked(fact: Fact, now: datetime | None = None) -> Fact:
+    """The fact, if its values can be: ids of 1 to 512 characters, aware times, no negative numbers. Raises Invalid.
+
+    With `now`, nothing may have been seen more than a day after it: it would stay the newest for as long.
+    """
     problem = _problem(fact)
+    if problem is None and now is not None:
+        problem = _early(fact, now + AHEAD)
     if problem is not None:
         raise Invalid(problem)
     return fact
 
 
 def _problem(fact: Fact) -> Problem | None:
-    if not fact.network or len(fact.network) > LONGEST_NETWORK:
+    found = _problem_of_names(fact) or _problem_of_values(fact)
+    return found or (_problem_of_media(fact.media) if isinstance(fact, PostFact) else None)
+
+
+def _problem_of_names(fact: Fact) -> Problem | None:
+    if not fact.network or len(fact.network) > LONGEST_NETWORK or "\0" in fact.network:
         return Problem("network", "must be the name of a network")
     for name in _IDS[type(fact)]:
         value = getattr(fact, name)
         if not value or len(value) > LONGEST_ID or "\0" in value:
             return Problem(name, f"must be 1 to {LONGEST_ID} characters")
+        if (name == "username" or value[0] == "@") and not value.strip().removeprefix("@").strip():
+            return Problem(name, "names nobody")
+    return None
+
+
+def _problem_of_values(fact: Fact) -> Problem | None:
     for name in _MOMENTS[type(fact)]:
         value = getattr(fact, name)
         if isinstance(value, datetime) and (value.tzinfo is None or not _YEARS[0] <= value.year < _YEARS[1]):
@@ -149,6 +167,24 @@ def _problem(fact: Fact) -> Problem | None:
         value = getattr(fact, name)
         if isinstance(value, str) and (len(value) > LONGEST_TEXT or "\0" in value):
             return Problem(name, f"must be a text of at most {LONGEST_TEXT:,} characters")
+    return None
+
+
+def _problem_of_media(told: Sequence[MediaFact] | UnsetType) -> Problem | None:
+    for number, media in enumerate(told or ()):
+        if len(media.url) > LONGEST_TEXT or "\0" in media.url:
+            return Problem(f"media.{number}.url", f"must be a text of at most {LONGEST_TEXT:,} characters")
+        for name, pixels in (("width", media.width), ("height", media.height)):
+            if pixels is not None and not 0 <= pixels <= LARGEST_COUNT:
+                return Problem(f"media.{number}.{name}", "must be a number from 0 on")
+    return None
+
+
+def _early(fact: Fact, latest: datetime) -> Problem | None:
+    for name in _SEEN:
+        value = getattr(fact, name, None)
+        if value is not None and value > latest:
+            return Problem(name, "is more than a day ahead of the clock of this machine")
     return None
 
 
@@ -175,4 +211,5 @@ _TEXTS: Mapping[type, Sequence[str]] = {
     PostFact: ("url", "caption"),
     CommentFact: ("text",),
 }
+_SEEN = ("seen_at", "until")
 _YEARS = (1970, 9999)

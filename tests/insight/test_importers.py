@@ -1,14 +1,17 @@
 """Importers: every format read as it is written by others, and what is broken told with its place."""
 
+import contextlib
 import gzip
 import io
 import json
 import lzma
+import os
+import random
 import re
 import struct
 import zipfile
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -19,6 +22,7 @@ from insight.exports import (
     NEW,
     OLDER,
     OLDEST,
+    SEEN,
     Tree,
     archive,
     folder,
@@ -115,10 +119,34 @@ def test_blank_lines_are_nothing_and_the_first_line_may_name_the_version(tmp_pat
     assert problems(path) == []
 
 
-def test_a_newer_version_is_refused_whole(tmp_path: Path) -> None:
-    path = written(tmp_path / "facts.jsonl", b'{"kind":"format","version":2}\n' + THREE)
+@pytest.mark.parametrize("more", [b"", b',"made_by":"a newer one"'])
+def test_a_newer_version_is_refused_whole(tmp_path: Path, more: bytes) -> None:
+    path = written(tmp_path / "facts.jsonl", b'{"kind":"format","version":2%b}\n' % more + THREE)
     assert "version 2" in refused(path)
     assert "nothing was read" in problems(archive(tmp_path / "a.zip", {"facts.jsonl": path.read_bytes()}))[0]
+
+
+def test_our_own_version_with_a_key_that_it_does_not_have_is_a_bad_line(tmp_path: Path) -> None:
+    path = written(tmp_path / "facts.jsonl", b'{"kind":"format","version":1,"made_by":"me"}\n' + THREE)
+    assert len(facts(path)) == 3
+    assert problems(path)[0].startswith("line 1: ")
+
+
+def test_what_was_seen_in_the_future_is_told_as_bad(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    told = [profile(number, seen_at=(now + timedelta(hours=hours)).isoformat()) for number, hours in ((1, 12), (2, 36))]
+    path = written(tmp_path / "facts.jsonl", lines(told))
+    assert len(facts(path)) == 1
+    assert problems(path) == ["line 2: seen_at: is more than a day ahead of the clock of this machine"]
+
+
+def test_files_of_the_future_were_seen_now(tmp_path: Path) -> None:
+    path = folder(tmp_path / "kept", INSTALOADER)
+    for file in path.rglob("*"):
+        os.utime(file, (5_000_000_000, 5_000_000_000))
+    found = facts(path)
+    assert problems(path) == []
+    assert {fact.seen_at <= datetime.now(UTC) for fact in found if isinstance(fact, ProfileFact)} == {True}
 
 
 BAD_LINES = [
@@ -149,13 +177,42 @@ def test_a_bad_line_is_told_with_its_number_and_the_others_are_read(tmp_path: Pa
     assert len(problem) < 300
 
 
+LIKE = {"kind": "like", "network": "x", "post": "1", "profile": "2", "seen_at": SEEN}
+POST = {"kind": "post", "network": "x", "id": "1", "author": "2", "seen_at": SEEN}
+PICTURE = {"url": "https://example.org/a.jpg", "type": "image"}
+
+
+@pytest.mark.parametrize(
+    ("fact", "word"),
+    [
+        ({**LIKE, "network": "a\0b"}, "network"),
+        ({**LIKE, "profile": "@"}, "profile"),
+        ({**LIKE, "profile": "@ "}, "profile"),
+        (profile(1, id="@"), "id"),
+        (profile(1, username=" "), "username"),
+        (profile(1, username=" @ "), "username"),
+        ({**POST, "media": [PICTURE, {**PICTURE, "url": "\0"}]}, "media.1.url"),
+        ({**POST, "media": [{**PICTURE, "width": -5}]}, "media.0.width"),
+        ({**POST, "media": [{**PICTURE, "height": 10**30}]}, "media.0.height"),
+    ],
+)
+def test_values_that_cannot_be_are_refused_by_their_key(tmp_path: Path, fact: dict[str, object], word: str) -> None:
+    path = written(tmp_path / "facts.jsonl", lines([fact, profile(2)]))
+    assert len(facts(path)) == 1
+    (problem,) = problems(path)
+    assert problem.startswith("line 1: ")
+    assert word in problem
+
+
 def test_a_last_line_that_is_cut_off_costs_only_itself(tmp_path: Path) -> None:
     path = written(tmp_path / "facts.jsonl", THREE[:-20])
     assert len(facts(path)) == 2
     assert problems(path)[0].startswith("line 3: ")
 
 
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize(
+    "encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"]
+)
 def test_encodings_that_tell_themselves_are_understood(tmp_path: Path, encoding: str) -> None:
     text = lines([profile(1, name="Zoë 🍮"), *map(profile, range(2, 2000))]).decode()
     path = written(tmp_path / "facts.jsonl", text.encode(encoding))
@@ -271,6 +328,24 @@ def test_the_owner_is_told_by_the_export_or_by_the_name_instagram_gave_it(tmp_pa
     told["Gebruikersnaam"] = told.pop("Username")
     tree = {**tree, "personal_information/personal_information/personal_information.json": dutch}
     assert len(facts(archive(tmp_path / "download.zip", tree))) == 3
+
+
+@pytest.mark.parametrize("name", ["instagram-jane.doe-2026-01-31-x1Y2z3", "instagram-jane.doe-2026-01-31-x1Y2z3.ZIP"])
+def test_a_name_with_a_dot_is_told_by_the_name_of_folder_and_archive(tmp_path: Path, name: str) -> None:
+    tree = {"connections/followers_and_following/followers_1.json": [person("ann")]}
+    path = (folder if "." not in name[-4:] else archive)(tmp_path / name, tree)
+    found = [fact for fact in facts(path) if isinstance(fact, FollowFact)]
+    assert {fact.followed for fact in found} == {"@jane.doe"}
+    assert max(fact.seen_at for fact in found) == datetime(2026, 1, 31, tzinfo=UTC)
+
+
+def test_html_beside_something_else_is_told(tmp_path: Path) -> None:
+    pages = "connections/followers_and_following/followers_1.html"
+    tree: Tree = {f"old/{pages}": "<html>", "old/likes/liked_posts.html": "<html>", "facts.jsonl": THREE}
+    path = folder(tmp_path / "both", tree)
+    assert len(facts(path)) == 3
+    (told,) = problems(path)
+    assert told.startswith(f"old/{pages}: this is Instagram's download as HTML")
 
 
 def test_the_html_kind_is_recognised_and_explained(tmp_path: Path) -> None:
@@ -428,6 +503,39 @@ def test_strange_values_in_sidecars_break_nothing(tmp_path: Path) -> None:
     assert all(re.search(r"-\d+\.json: \w+: must be|-\d+\.json: it is no whole JSON", told) for told in problems(path))
 
 
+def test_a_sidecar_behind_hundreds_of_foreign_files_is_found(tmp_path: Path) -> None:
+    strangers: Tree = {f"a{number:03}.json": {"x": 1} for number in range(205)}
+    path = folder(tmp_path / "many", {**strangers, **{f"z/{name}": value for name, value in INSTALOADER.items()}})
+    assert reading.detect(path) is Format.INSTALOADER
+    assert facts(path)
+
+
+def test_names_that_are_no_utf_8_are_read_and_shown(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"kept\xff")
+    for name, value in INSTALOADER.items():
+        folder(path / os.fsdecode(b"in\xfe"), {name: value})
+    written(path / os.fsdecode(b"bad\xfd.jsonl"), b"nonsense\n" + THREE)
+    assert len(facts(path)) > 3
+    assert [problem.partition(":")[0] for problem in problems(path)] == ["bad\\xfd.jsonl, line 1"]
+    assert sources.path_of(sources.written(path)) == path
+    assert sources.written(path).isascii()
+    assert "kept\\xff" in refused(folder(tmp_path / os.fsdecode(b"kept\xff\xff"), {"a.txt": ""}))
+
+
+def test_a_folder_that_cannot_be_looked_into_is_told_and_the_rest_read(tmp_path: Path) -> None:
+    path = folder(tmp_path / "here", {"a.jsonl": THREE, "z.jsonl": THREE})
+    name, place = "n" * 200, os.open(path, os.O_RDONLY)
+    for _ in range(25):  # longer altogether than a path may be
+        os.mkdir(name, dir_fd=place)
+        inner = os.open(name, os.O_RDONLY, dir_fd=place)
+        os.close(place)
+        place = inner
+    os.close(place)
+    assert len(facts(path)) == 6
+    (told,) = problems(path)
+    assert "nnn/: it cannot be looked into (File name too long)" in told
+
+
 # Traps and damage
 
 
@@ -511,6 +619,18 @@ def test_an_archive_with_a_huge_list_of_files_is_refused_before_it_is_read(tmp_p
     end = content.rindex(b"PK\x05\x06")
     content[end + 12 : end + 16] = struct.pack("<I", 100 * 1024**2)
     assert "more files" in refused(written(tmp_path / "a.zip", bytes(content)))
+
+
+def test_archives_that_are_damaged_anywhere_are_explained(tmp_path: Path) -> None:
+    tree: Tree = {"é.jsonl": THREE, "b.jsonl": THREE, "c.jsonl.gz": gzip.compress(THREE)}
+    whole = archive(tmp_path / "whole.zip", tree).read_bytes()
+    path, chance = tmp_path / "a.zip", random.Random(7)
+    for place in range(len(whole)):
+        content = bytearray(whole)
+        content[place] = chance.choice((0, 0xFF, chance.randrange(256)))
+        path.write_bytes(content)
+        with contextlib.suppress(Invalid, NotFound):
+            batches(path)
 
 
 def test_names_in_archives_choose_no_paths(tmp_path: Path) -> None:

@@ -278,6 +278,37 @@ async def test_an_import_that_fails_says_why_and_its_upload_goes(database: Datab
     assert "nothing in it that can be imported" in found.error
 
 
+@pytest.mark.parametrize("name", [b"facts\xff.jsonl", b"folder\xff"])
+def test_a_name_that_is_no_utf_8_can_be_imported(database: Database, tmp_path: Path, name: bytes) -> None:
+    path = tmp_path / os.fsdecode(name)
+    if not path.suffix:
+        path.mkdir()
+    many(path / os.fsdecode(b"in\xfe.jsonl") if path.is_dir() else path, 5000)
+    found = brought(database, path)
+    assert (found.name, found.counts["profile"]["new"]) == (path.name.replace("\udcff", "\\xff"), 5000)
+
+
+async def test_what_cannot_be_kept_fails_the_import_instead_of_putting_it_off(
+    database: Database, tmp_path: Path
+) -> None:
+    path = many(tmp_path / "facts.jsonl", 3)
+    brought(database, path)
+    with database.writing() as tx:  # somebody else's row has what the next one needs
+        tx.run(sa.update(channels).where(channels.c.native_id == "1").values(native_id="9"))
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    async with Bus(database) as bus:
+        importer = importing.Importer(database, bus)
+        planned = await database.write(importing.add, ANN, path, path.name)
+        async with Worker(database, {"import": importer.handle}, slots=2, on_failed=importing.ON_FAILED):
+            found = await until(database, ANN, planned.id, finished)
+    assert found.status is Status.FAILED
+    os.utime(path, (1_600_000_000, 1_600_000_000))
+    with pytest.raises(Conflict):
+        brought(database, path)
+    with database.reading() as tx:
+        assert {one.status for one in importing.listing(tx, OPERATOR)} == {Status.DONE, Status.FAILED}
+
+
 async def test_a_cancelled_import_stops_and_adding_it_again_goes_on(database: Database, tmp_path: Path) -> None:
     path = many(tmp_path / "facts.jsonl", 15_000)
     async with Bus(database) as bus:

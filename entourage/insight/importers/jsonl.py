@@ -1,6 +1,7 @@
 """JSON Lines of facts, one object a line; the format is described in docs/contracts/facts.md."""
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
@@ -19,11 +20,16 @@ LINES: Final = 500
 """At most so many are one step."""
 
 
-class _Format(msgspec.Struct, tag_field="kind", tag="format", forbid_unknown_fields=True):
+class _Format(msgspec.Struct, tag_field="kind", tag="format"):
     version: int
 
 
+class _OurFormat(_Format, tag_field="kind", tag="format", forbid_unknown_fields=True):
+    pass
+
+
 _format = msgspec.json.Decoder(_Format)
+_our_format = msgspec.json.Decoder(_OurFormat)
 
 
 def looks_like(stream: Stream) -> bool:
@@ -77,11 +83,12 @@ def read(member: Member, start: Place = START) -> Iterator[Step]:
 def _facts(lines: Sequence[bytes], count: int) -> tuple[Sequence[Fact], Sequence[Bad]]:
     facts: list[Fact] = []
     bad: list[Bad] = []
+    now = datetime.now(UTC)
     for number, line in enumerate(lines, count + 1):
         if not line.strip():
             continue
         try:
-            facts.append(decoded(line))
+            facts.append(decoded(line, now))
         except Invalid as error:
             if number == 1 and _says_format(line):
                 continue
@@ -90,6 +97,7 @@ def _facts(lines: Sequence[bytes], count: int) -> tuple[Sequence[Fact], Sequence
 
 
 def _says_format(line: bytes) -> bool:
+    """Whether a line tells a version that is ours; raises Broken for a newer one, whatever else that one tells."""
     try:
         version = _format.decode(line).version
     except (msgspec.MsgspecError, UnicodeDecodeError):
@@ -97,6 +105,10 @@ def _says_format(line: bytes) -> bool:
     if version > VERSION:
         words = f"it needs version {version} of the format, and this program knows version {VERSION}; nothing was read"
         raise Broken(words)
+    try:
+        _our_format.decode(line)
+    except msgspec.MsgspecError:
+        return False
     return True
 
 

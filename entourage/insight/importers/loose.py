@@ -97,9 +97,10 @@ def sifted(where: str, facts: Iterator[Fact]) -> tuple[list[Fact], list[Bad]]:
     """The facts that can be kept, and what is wrong with the others."""
     good: list[Fact] = []
     bad: list[Bad] = []
+    now = datetime.now(UTC)
     for fact in facts:
         try:
-            good.append(checked(fact))
+            good.append(checked(fact, now))
         except Invalid as error:
             bad.append(Bad(where, str(error)))
     return good, bad

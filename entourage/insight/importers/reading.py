@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import Enum, auto
 from pathlib import Path
 from typing import Any, Final
@@ -20,13 +20,14 @@ BATCH: Final = 3_000
 _STEPS: Final = 500
 """Steps of one batch at most, so that a run through thousands of files without facts is seen to go on."""
 _SNIFFED: Final = 200
-"""So many files of JSON are looked into to tell what a folder holds."""
+"""So many files of JSON are looked into to tell what a folder holds, and more only while nothing was found."""
 _FACTS = re.compile(r"\.(jsonl|ndjson)(\.gz)?$|\.json\.gz$")
+_ZIP = re.compile(r"\.zip$", re.IGNORECASE)
 _SIDECAR = re.compile(r"\.json(\.xz)?$")
 _NESTED = re.compile(r"\.(zip|rar|7z|tar|tgz|tar\.\w+)$")
 _HTML = (
     "this is Instagram's download as HTML pages, which are for reading only. Ask Instagram for it again and choose "
-    "JSON as the format (Accounts Center, Your information and permissions, Export your information)."
+    "JSON as the format (Accounts Center, Your information and permissions, Export your information)"
 )
 _NOBODY = (
     "it does not tell whose export this is. Include “Personal information” when you ask Instagram for the download, "
@@ -41,6 +42,8 @@ class _Kind(Enum):
     EXPORT = auto()
     SIDECAR = auto()
     NESTED = auto()
+    PAGES = auto()
+    CLOSED = auto()
     OTHER = auto()
 
 
@@ -52,6 +55,8 @@ class Survey:
     size: int
     exports: Mapping[str, Export]
     """By the folder in which each begins."""
+    pages: frozenset[str]
+    """Of each export of HTML pages the name of the file that tells it."""
 
 
 @dataclass(slots=True)
@@ -72,21 +77,21 @@ def survey(source: Source) -> Survey:
     formats = {Format.INSTAGRAM_EXPORT} if exports else set[Format]()
     size = sniffed = 0
     for member in source.members():
-        match _kind(member, exports, source):
+        match _kind(member, exports, pages, source):
             case _Kind.FACTS:
                 formats.add(Format.FACTS)
             case _Kind.SIDECAR:
-                if sniffed < _SNIFFED and len(formats) < len(Format) - 1:
+                if (sniffed < _SNIFFED or not formats) and len(formats) < len(Format) - 1:
                     sniffed += 1
                     formats |= {found} if (found := sidecars.format_of(member)) else set()
-            case _Kind.NESTED | _Kind.OTHER:
+            case _Kind.NESTED | _Kind.PAGES | _Kind.CLOSED | _Kind.OTHER:
                 continue
             case _Kind.EXPORT:
                 pass
         size += member.size
     if not formats:
-        raise Invalid(Problem(source.name, _HTML if pages else _words_for(source)))
-    return Survey(formats.pop() if len(formats) == 1 else Format.MIXTURE, size, exports)
+        raise Invalid(Problem(source.name, f"{_HTML}." if pages else _words_for(source)))
+    return Survey(formats.pop() if len(formats) == 1 else Format.MIXTURE, size, exports, pages)
 
 
 def _words_for(source: Source) -> str:
@@ -102,11 +107,11 @@ def _words_for(source: Source) -> str:
     return _NOTHING
 
 
-def _exports(source: Source) -> tuple[Mapping[str, Export], bool]:
-    """The exports in a source, by where each begins; and whether there are any of HTML."""
+def _exports(source: Source) -> tuple[Mapping[str, Export], frozenset[str]]:
+    """The exports in a source, by where each begins; and of each one of HTML a file that tells it."""
     tops: dict[str, list[Member]] = {}
     old: dict[str, list[Member]] = {}
-    pages = False
+    pages: dict[str, str] = {}
     for member in source.members():
         found = instagram_export.mark(member.name)
         folder = member.name.rpartition("/")[0]
@@ -114,19 +119,19 @@ def _exports(source: Source) -> tuple[Mapping[str, Export], bool]:
             if not source.single and instagram_export.reader_of(member.file) is not None:
                 old.setdefault(folder, []).append(member)
         elif found[1] == "html":
-            pages = True
+            pages.setdefault(found[0], member.name)
         elif not source.single:
             tops.setdefault(found[0], []).append(member)
     for folder, members in old.items():
         if len(members) > 1 and any(member.file == "connections.json" for member in members):
             tops.setdefault(folder, []).extend(members)
-    return {top: _export(source, top, members) for top, members in tops.items()}, pages
+    return {top: _export(source, top, members) for top, members in tops.items()}, frozenset(pages.values())
 
 
 def _export(source: Source, top: str, members: list[Member]) -> Export:
     owner: str | None = None
     made_at: datetime | None = None
-    for name in (top.rpartition("/")[2], Path(source.name).stem):
+    for name in (top.rpartition("/")[2], _ZIP.sub("", source.name)):
         said, day = instagram_export.named(name)
         owner, made_at = owner or said, made_at or day
     for member in members:
@@ -137,7 +142,7 @@ def _export(source: Source, top: str, members: list[Member]) -> Export:
                 continue
     if owner is None:
         raise Invalid(Problem(source.name, _NOBODY))
-    return Export(owner, made_at or max(member.changed_at for member in members))
+    return Export(owner, min(made_at or max(member.changed_at for member in members), datetime.now(UTC)))
 
 
 def _top_of(name: str, exports: Mapping[str, Export]) -> str | None:
@@ -149,10 +154,18 @@ def _top_of(name: str, exports: Mapping[str, Export]) -> str | None:
     return None
 
 
-def _kind(member: Member, exports: Mapping[str, Export], source: Source) -> _Kind:
+def _kind(member: Member, exports: Mapping[str, Export], pages: frozenset[str], source: Source) -> _Kind:
+    if member.name.endswith("/"):
+        return _Kind.CLOSED
+    if member.name in pages:
+        return _Kind.PAGES
     if exports and (top := _top_of(member.name, exports)) is not None:
         relative = member.name[len(top) + 1 if top else 0 :]
         return _Kind.OTHER if instagram_export.reader_of(relative) is None else _Kind.EXPORT
+    return _kind_by_name(member, source)
+
+
+def _kind_by_name(member: Member, source: Source) -> _Kind:
     if member.name.startswith("__MACOSX/") or member.file.startswith("._"):
         return _Kind.OTHER
     if _FACTS.search(member.file):
@@ -182,11 +195,11 @@ def batches(source: Source, seen: Survey, position: Mapping[str, Any]) -> Iterat
     batch = Batch(position)
     steps = 0
     for member in source.members():
-        kind = _kind(member, seen.exports, source)
+        kind = _kind(member, seen.exports, seen.pages, source)
         if kind is _Kind.OTHER:
             batch.ignored += 1
             continue
-        whole = 0 if kind is _Kind.NESTED else member.size
+        whole = 0 if kind in {_Kind.NESTED, _Kind.PAGES, _Kind.CLOSED} else member.size
         start = START
         if position and member.key <= last:
             if member.key < last or position["finished"]:
@@ -248,6 +261,10 @@ def _steps(member: Member, kind: _Kind, source: Source, seen: Survey, start: Pla
             yield from sidecars.read(member, source, start)
         case _Kind.NESTED:
             raise Broken("an archive inside the input is not opened; unpack it first")
+        case _Kind.PAGES:
+            raise Broken(_HTML)
+        case _Kind.CLOSED:
+            member.opened()  # says why it cannot
         case _Kind.OTHER:
             return
 

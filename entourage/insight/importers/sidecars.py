@@ -60,16 +60,16 @@ def read(member: Member, source: Source, start: Place = START) -> Iterator[Step]
             return
     value = value_of(member)
     if instaloader.claims(value):
-        found = instaloader.facts(value, member.changed_at)
+        found = instaloader.facts(value, member.made_at)
     elif gallery_dl.claims(value):
-        found = gallery_dl.facts(value, member.changed_at)
+        found = gallery_dl.facts(value, member.made_at)
     elif member.file.endswith(instaloader.COMMENTS) and _comments(value):
         post = _post_of(member, source)
         if post is None:
             why = "which post these comments are on is told by the file that instaloader keeps beside; it is not there"
             yield Step((), [Bad("", why)], Place(0, 1), member.size)
             return
-        found = instaloader.comments(value, post, member.changed_at)
+        found = instaloader.comments(value, post, member.made_at)
     else:
         return
     good, bad = loose.sifted("", found)

@@ -6,6 +6,7 @@ Names within archives are compared and shown; nothing is ever written by them.
 import contextlib
 import hashlib
 import os
+import re
 import stat
 import struct
 import zipfile
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote_to_bytes
 
 from entourage.insight.importers import streams
 from entourage.insight.importers.model import Broken
@@ -23,21 +25,28 @@ from entourage.kernel.errors import Invalid, NotFound, Problem
 MOST_MEMBERS: Final = 200_000
 _LARGEST_DIRECTORY: Final = 32 * 1024**2
 _HEAD: Final = 65_536
+_URI: Final = "file://"
+_BYTE = re.compile(rb"\\x([0-9a-f]{2})")
 _EARLIEST = datetime(2010, 1, 1, tzinfo=UTC)
 """Archives made by programs that know no time say 1980; the networks read here are younger than this."""
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A file of the input. `size` is what it takes where it lies; `changed_at` is the best guess of when it was made.
+    """A file of the input. `size` is what it takes where it lies; `changed_at` is when it is said to have been changed.
 
-    `opened` raises Broken.
+    `opened` raises Broken. What cannot be looked at is a member too, with a name that ends in "/".
     """
 
     name: str
     size: int
     changed_at: datetime
     opened: Callable[[], Stream]
+
+    @property
+    def made_at(self) -> datetime:
+        """The best guess of when it was made: a clock that is ahead makes nothing later than now."""
+        return min(self.changed_at, datetime.now(UTC))
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -48,6 +57,27 @@ class Member:
     def file(self) -> str:
         """The last part of the name, in small letters."""
         return self.name.rpartition("/")[2].casefold()
+
+
+def shown(name: str) -> str:
+    """A name of a file as it can be shown and kept: bytes of it that are no UTF-8 by their numbers."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def _meant(name: str) -> str:
+    """The inverse of `shown`, for a name that has such bytes."""
+    return os.fsdecode(_BYTE.sub(lambda found: bytes([int(found[1], 16)]), name.encode()))
+
+
+def written(path: Path) -> str:
+    """An absolute path as text that can be kept, whatever its bytes are."""
+    text = str(path)
+    return text if shown(text) == text else path.as_uri()
+
+
+def path_of(text: str) -> Path:
+    """The path that was `written`."""
+    return Path(os.fsdecode(unquote_to_bytes(text.removeprefix(_URI)))) if text.startswith(_URI) else Path(text)
 
 
 def key_of(name: str) -> tuple[str, ...]:
@@ -72,11 +102,11 @@ class Source:
 @contextlib.contextmanager
 def opened(path: Path, name: str | None = None) -> Generator[Source]:
     """The input at a path, shown as `name`; raises NotFound, or Invalid for an archive that cannot be read at all."""
-    name = name or path.name
+    name = shown(name or path.name)
     try:
         status = path.stat()
     except OSError as error:
-        raise NotFound(f"{path} cannot be read: {error.strerror}.") from error
+        raise _not_found(path, error) from error
     if stat.S_ISDIR(status.st_mode):
         yield Source(
             path, name, single=False, members=lambda: _walk(path, path), sibling=lambda beside: _at(path, beside)
@@ -87,7 +117,7 @@ def opened(path: Path, name: str | None = None) -> Generator[Source]:
         with _archive(path, name) as (members, by_name):
             yield Source(path, name, single=False, members=lambda: iter(members), sibling=by_name.get)
     else:
-        member = _file(path, path.name, status)
+        member = _file(path, shown(path.name), status)
         yield Source(path, name, single=True, members=lambda: iter((member,)), sibling=lambda _: None)
 
 
@@ -104,10 +134,14 @@ def fingerprint(path: Path) -> str:
         with path.open("rb") as file:
             head = file.read(_HEAD)
     except OSError as error:
-        raise NotFound(f"{path} cannot be read: {error.strerror}.") from error
+        raise _not_found(path, error) from error
     digest.update(f"\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
     digest.update(head)
     return digest.hexdigest()
+
+
+def _not_found(path: Path, error: OSError) -> NotFound:
+    return NotFound(f"{shown(str(path))} cannot be read: {error.strerror}.")
 
 
 def _file(path: Path, name: str, status: os.stat_result) -> Member:
@@ -124,28 +158,41 @@ def _file(path: Path, name: str, status: os.stat_result) -> Member:
 def _walk(top: Path, folder: Path) -> Iterator[Member]:
     try:
         with os.scandir(folder) as found:
-            names = sorted(entry.name for entry in found)
+            names = sorted((entry.name for entry in found), key=shown)
     except OSError as error:
-        raise NotFound(f"{folder} cannot be read: {error.strerror}.") from error
+        if folder == top:
+            raise _not_found(folder, error) from error
+        yield _closed(top, folder, error.strerror)
+        return
     for name in names:
         path = folder / name
         try:
             status = path.lstat()
-        except OSError:  # gone since it was listed
+        except FileNotFoundError:  # gone since it was listed
+            continue
+        except OSError as error:
+            yield _closed(top, path, error.strerror)
             continue
         if stat.S_ISDIR(status.st_mode):
             yield from _walk(top, path)
         elif stat.S_ISREG(status.st_mode):
-            yield _file(path, path.relative_to(top).as_posix(), status)
+            yield _file(path, shown(path.relative_to(top).as_posix()), status)
+
+
+def _closed(top: Path, folder: Path, why: str | None) -> Member:
+    def read() -> Stream:
+        raise Broken(f"it cannot be looked into ({why}); it was left out")
+
+    return Member(shown(folder.relative_to(top).as_posix()) + "/", 0, _EARLIEST, read)
 
 
 def _at(top: Path, name: str) -> Member | None:
-    path = top / name
-    try:
-        status = path.lstat()
-    except OSError:
-        return None
-    return _file(path, name, status) if stat.S_ISREG(status.st_mode) else None
+    for path in (top / name, top / _meant(name)):
+        with contextlib.suppress(OSError):
+            status = path.lstat()
+            if stat.S_ISREG(status.st_mode):
+                return _file(path, name, status)
+    return None
 
 
 def _is_zip(path: Path) -> bool:
@@ -153,7 +200,7 @@ def _is_zip(path: Path) -> bool:
         with path.open("rb") as file:
             head = file.read(4)
     except OSError as error:
-        raise NotFound(f"{path} cannot be read: {error.strerror}.") from error
+        raise _not_found(path, error) from error
     return head in {b"PK\x03\x04", b"PK\x05\x06"} or path.suffix.casefold() == ".zip"
 
 
@@ -164,11 +211,11 @@ def _archive(path: Path, name: str) -> Generator[tuple[Sequence[Member], dict[st
         raise Invalid(Problem(name, f"it lists more files than such an archive has (at most {MOST_MEMBERS:,})."))
     try:
         archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError, RuntimeError, struct.error) as error:
+    except (zipfile.BadZipFile, OSError, EOFError, ValueError, IndexError, RuntimeError, struct.error) as error:
         why = "it is no whole zip archive, as after a broken download; download it again."
         raise Invalid(Problem(name, why)) from error
     with archive:
-        found = [info for info in archive.infolist() if not info.is_dir()]
+        found = [info for info in archive.infolist() if info.filename and not info.filename.endswith(("/", "\\"))]
         if len(found) > MOST_MEMBERS:
             raise Invalid(
                 Problem(name, f"it lists {len(found):,} files; such an archive has at most {MOST_MEMBERS:,}.")

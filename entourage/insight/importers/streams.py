@@ -3,6 +3,7 @@
 import gzip
 import lzma
 import os
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -130,5 +131,5 @@ def unzipped(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> BinaryIO:
         return cast("BinaryIO", archive.open(member))
     except RuntimeError as error:
         raise Broken("it is packed in a way that cannot be read here; unpack it yourself, import the folder") from error
-    except (zipfile.BadZipFile, OSError, EOFError) as error:
+    except (zipfile.BadZipFile, OSError, EOFError, ValueError, IndexError, struct.error) as error:
         raise Broken("the archive is damaged at this place; download it again") from error

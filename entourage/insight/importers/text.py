@@ -32,7 +32,12 @@ def encoding_of(head: bytes) -> tuple[str, int]:
         if head.startswith(mark):
             return name, len(mark)
     first, second = head[:1], head[1:2]
-    if b"\0" in {first, second} and first != second:  # JSON begins with a character of ASCII (RFC 4627, 3)
+    # JSON begins with two characters of ASCII (RFC 4627, 3).
+    if first != b"\0" and head[1:] == b"\0\0\0":
+        return "utf-32-le", 0
+    if head[:3] == b"\0\0\0":
+        return "utf-32-be", 0
+    if b"\0" in {first, second} and first != second:
         return ("utf-16-le" if second == b"\0" else "utf-16-be"), 0
     return "utf-8", 0
 
