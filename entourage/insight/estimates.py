@@ -80,17 +80,15 @@ def adjusted(
     `hits` is the share of the true ones that the test finds (its true positive rate), `alarms` the share of the others
     that it finds as well (its false positive rate); their deviations say how sure those are. The value is
     (c - alarms) / (hits - alarms), kept within 0 and 1. The interval holds the middle 95 % of a bootstrap that draws
-    the sample and both rates again; the same input gives the same interval. Source: W. J. Rogan, B. Gladen, American
-    Journal of Epidemiology 107 (1978), 71-76; "adjusted count" of G. Forman, Data Mining and Knowledge Discovery 17
-    (2008), 164-206.
+    the sample and both rates again, from beta distributions, for no rate is below 0 or above 1; the same input gives
+    the same interval. Source: W. J. Rogan, B. Gladen, American Journal of Epidemiology 107 (1978), 71-76; "adjusted
+    count" of G. Forman, Data Mining and Knowledge Discovery 17 (2008), 164-206.
     """
     if size <= 0:
         return Estimate(0.0, 0.0, 1.0, 0, population)
     found = min(1.0, max(0.0, count / size))
     value = _corrected(found, hits, alarms)
-    low, high = _bootstrapped(
-        (found, _spread(found, size, population)), (hits, hits_deviation), (alarms, alarms_deviation)
-    )
+    low, high = _bootstrapped(_sampled(found, size, population), (hits, hits_deviation), (alarms, alarms_deviation))
     return Estimate(value, min(value, low), max(value, high), size, population)
 
 
@@ -110,14 +108,53 @@ def _left(size: int, population: int | None) -> float:
     return (population - size) / (population - 1)
 
 
-def _spread(found: float, size: int, population: int | None) -> float:
-    # Agresti and Coull's two more of each keep a sample without one or without the other from looking certain.
-    smoothed = (found * size + 2) / (size + 4)
-    return math.sqrt(smoothed * (1 - smoothed) / (size + 4) * _left(size, population))
-
-
-_Normal = tuple[float, float]
+_Moments = tuple[float, float]
 """A mean and a standard deviation."""
+
+
+def _sampled(found: float, size: int, population: int | None) -> _Moments:
+    """What another sample might have had, when this one has `found`."""
+    # Agresti and Coull's two more of each keep a sample without one or without the other from looking certain.
+    smoothed, left = (found * size + 2) / (size + 4), _left(size, population)
+    return found + (smoothed - found) * left, math.sqrt(smoothed * (1 - smoothed) / (size + 4) * left)
+
+
+_FLATTEST = 2.0
+"""The sum of a beta distribution's two parameters where it is as flat as the uniform one; below, it has two heaps at 0
+and 1, which no rate has."""
+
+
+def _beta(mean: float, deviation: float) -> tuple[float, float]:
+    """The parameters of the beta distribution with this mean and deviation (by the method of moments).
+
+    Where the deviation is too large for that, as it is for a rate near 1 that may be anything elsewhere, the flattest
+    one that is on average as far from `mean` as that, which has its own mean nearer to the middle.
+    """
+    if mean > 1 - mean:
+        second, first = _beta(1 - mean, deviation)
+        return first, second
+    total = mean * (1 - mean) / (deviation * deviation) - 1
+    if total < _FLATTEST:
+        # moved (1 - moved) / 3 + (moved - mean)^2 = deviation^2, solved for `moved`: at most in the middle
+        half = 1 / 6 - mean
+        moved = 1.5 * (math.sqrt(max(0.0, half * half - 2 / 3 * (mean * mean - deviation * deviation))) - half)
+        total, mean = _FLATTEST, min(max(moved, mean), 1 / 2)
+    return total * mean, total * (1 - mean)
+
+
+def _draws(moments: _Moments, chance: random.Random) -> Sequence[float]:
+    mean, deviation = moments
+    if deviation <= 0:
+        return [mean] * DRAWS
+    parameters = _beta(mean, deviation)
+    return [chance.betavariate(*parameters) for _ in range(DRAWS)]
+
+
+@lru_cache(maxsize=64)
+def _rates(hits: _Moments, alarms: _Moments) -> Sequence[tuple[float, float]]:
+    """Draws of the two rates of a test; there are few tests, and many samples."""
+    chance = random.Random(1908)  # noqa: S311 - the draws of a bootstrap need no secrecy
+    return list(zip(_draws(hits, chance), _draws(alarms, chance), strict=True))
 
 
 def _corrected(found: float, hits: float, alarms: float) -> float:
@@ -125,6 +162,6 @@ def _corrected(found: float, hits: float, alarms: float) -> float:
 
 
 @lru_cache(maxsize=4096)
-def _bootstrapped(found: _Normal, hits: _Normal, alarms: _Normal) -> tuple[float, float]:
-    drawn = random.Random(1927).gauss  # noqa: S311 - the draws of a bootstrap need no secrecy
-    return interval([_corrected(drawn(*found), drawn(*hits), drawn(*alarms)) for _ in range(DRAWS)])
+def _bootstrapped(found: _Moments, hits: _Moments, alarms: _Moments) -> tuple[float, float]:
+    shares = _draws(found, random.Random(1927))  # noqa: S311 - as above
+    return interval([_corrected(one, *rates) for one, rates in zip(shares, _rates(hits, alarms), strict=True)])

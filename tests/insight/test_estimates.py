@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entourage.insight.estimates import adjusted, interval, mean, share
+from entourage.insight.quality import bought_share, model_of
 
 
 def test_wilsons_interval_is_that_of_the_literature() -> None:
@@ -56,6 +57,41 @@ def test_nineteen_of_twenty_adjusted_intervals_hold_the_truth() -> None:
         told = adjusted(found, size, hits=0.93, hits_deviation=0.01, alarms=0.05, alarms_deviation=0.01)
         held += told.low <= truth <= told.high
     assert held / 400 > 0.92
+
+
+@pytest.mark.parametrize("network", ["twitter", "instagram", "somewhere"])
+def test_the_shares_of_bought_followers_hold_the_truth_wherever_the_rates_lie(network: str) -> None:
+    model, chance = model_of(network), random.Random(6)
+    elsewhere = [(model.hits, model.alarms)]
+    if network == "somewhere":  # nobody knows the sellers of other networks
+        elsewhere += [(0.98, 0.3), (0.6, 0.02), (0.6, 0.3), (0.8, 0.15), (0.999, 0.001)]
+    for hits, alarms in elsewhere:
+        held = 0
+        for _ in range(300):
+            truth, size = chance.random(), 300
+            found = sum(chance.random() < (hits if chance.random() < truth else alarms) for _ in range(size))
+            told = bought_share(found, size, network)
+            held += told.low <= truth <= told.high
+        assert held / 300 > 0.92, (hits, alarms)
+
+
+def test_rates_are_drawn_that_can_be() -> None:
+    # All of a sample is suspected: with no rate above 1 that cannot be too few, and with none below 0 not too many.
+    everybody = adjusted(1000, 1000, hits=0.98, hits_deviation=0.4, alarms=0.06, alarms_deviation=0.2)
+    assert everybody.low > 0.99
+    nobody = adjusted(0, 1000, hits=0.98, hits_deviation=0.4, alarms=0.06, alarms_deviation=0.2)
+    assert nobody.high < 0.02
+
+
+@given(st.floats(0.01, 0.99), st.floats(0.001, 2), st.integers(0, 10))
+def test_any_mean_and_deviation_of_a_rate_gives_an_interval(mean: float, deviation: float, found: int) -> None:
+    told = adjusted(found, 10, hits=mean, hits_deviation=deviation, alarms=mean / 2, alarms_deviation=deviation)
+    assert 0 <= told.low <= told.value <= told.high <= 1
+
+
+def test_few_people_without_a_bought_one_leave_room_for_some() -> None:
+    told = adjusted(0, 10, hits=0.99, hits_deviation=0.01, alarms=0.02, alarms_deviation=0.01)
+    assert told.high > share(0, 10).high
 
 
 def test_the_middle_of_many_values() -> None:
