@@ -65,7 +65,7 @@ def _plain(error: Exception) -> str:
     return sentence(error) if isinstance(error, EntourageError) else "This cannot be read."
 
 
-@post("/collecting/imports/upload", request_max_body_size=None)
+@post("/collecting/imports/upload", request_max_body_size=None, opt={"proof": "header"})
 async def upload(request: Ask) -> Response[bytes]:
     """A file sent as the body of the request, under the name in the address; it is imported once it is here whole."""
     parts, actor = parts_of(request), visitor_of(request).actor

@@ -84,7 +84,11 @@ async def form_of(request: Ask) -> Form:
 
 
 async def only_visitors(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """The guard of every page: a session wherever the handler is not marked public, and proof for every change."""
+    """The guard of every page: a session wherever the handler is not marked public, and proof for every change.
+
+    The proof is the token in a header or in the form; where the handler takes a body without end it is marked
+    `proof="header"`, and nothing of the body is read for it.
+    """
     request = cast("Ask", connection)  # guards of HTTP handlers get the request
     if any(isinstance(value, int) and value > LARGEST_NUMBER for value in request.path_params.values()):
         raise NotFound("There is nothing with such a number.")
@@ -95,17 +99,20 @@ async def only_visitors(connection: ASGIConnection[Any, Any, Any, Any], handler:
         session = await sessions.recognise(parts_of(request).database, cookie)
     visitor = None if session is None else Visitor(session.actor, session.csrf, cookie)
     request.scope["user"] = visitor
-    if request.method not in SAFE:
-        await _prove(request, visitor)
-    if visitor is None and not public:
-        raise Unauthenticated("Please sign in first.")
-
-
-async def _prove(request: Ask, visitor: Visitor | None) -> None:
-    if _is_from_elsewhere(request):
+    changes = request.method not in SAFE
+    if changes and _is_from_elsewhere(request):
         raise NotAllowed("This was sent from another site, so nothing was changed.")
+    if visitor is None and not public:  # before anything that a stranger sends is read
+        raise Unauthenticated("Please sign in first.")
+    if changes:
+        await _prove(request, visitor, by_header=handler.opt.get("proof") == "header")
+
+
+async def _prove(request: Ask, visitor: Visitor | None, *, by_header: bool) -> None:
     cookie = visitor.cookie if visitor else request.cookies.get(FORM_COOKIE, "")
-    given = request.headers.get("x-csrf-token") or (await form_of(request)).raw("csrf")
+    given = request.headers.get("x-csrf-token", "")
+    if not given and not by_header:
+        given = (await form_of(request)).raw("csrf")
     if not cookie or not sessions.csrf_matches(cookie, given):
         raise NotAllowed(
             "This page was open for too long, or was opened before you signed in. "

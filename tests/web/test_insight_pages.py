@@ -476,26 +476,48 @@ def comes(state: Callable[[], bool]) -> bool:
     return any(state() or waiting.wait(0.02) for _ in range(1_000))
 
 
-def raw(caller: Caller, length: int, body: bytes) -> socket.socket:
+def raw(caller: Caller, length: int, body: bytes, **headers: str) -> socket.socket:
     """An upload that is sent by hand: so many bytes announced, these sent."""
-    proof = token(caller.get("/collecting/imports").text)
     cookies = "; ".join(f"{name}={value}" for name, value in caller.cookies.items())
     line = socket.create_connection((caller.base_url.host, caller.base_url.port or 80), timeout=20)
+    told = {"Cookie": cookies, "Content_Type": "application/octet-stream", **headers}
     head = (
         "POST /collecting/imports/upload?name=big.zip HTTP/1.1\r\n"
         f"Host: {caller.base_url.host}:{caller.base_url.port}\r\n"
-        f"Cookie: {cookies}\r\nX-CSRF-Token: {proof}\r\nContent-Type: application/octet-stream\r\n"
-        f"Content-Length: {length}\r\n\r\n"
+        + "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in told.items())
+        + f"Content-Length: {length}\r\n\r\n"
     )
     line.sendall(head.encode() + body)
     return line
 
 
-def test_a_file_too_large_is_refused_before_it_is_sent(signed_in: Caller, site: Served, anna: User) -> None:
-    with raw(signed_in, LARGEST + 1, b"begin") as line, line.makefile("rb") as lines:
+def answered(line: socket.socket) -> str:
+    """What the server says while it waits for the rest."""
+    with line, line.makefile("rb") as lines:
         head = list(iter(lines.readline, b"\r\n"))
-        length = next(int(one.partition(b":")[2]) for one in head if one.startswith(b"content-length"))
-        answer = (b"".join(head) + lines.read(length)).decode()
+        length = next((int(one.partition(b":")[2]) for one in head if one.startswith(b"content-length")), 0)
+        return (b"".join(head) + lines.read(length)).decode()
+
+
+def proven(caller: Caller) -> dict[str, str]:
+    return {"X_CSRF_Token": token(caller.get("/collecting/imports").text)}
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain"])
+def test_whom_nothing_proves_is_refused_before_a_byte_of_an_upload_is_read(
+    signed_in: Caller, site: Served, kind: str
+) -> None:
+    with Caller(base_url=site.url, timeout=20) as stranger:
+        stranger.get("/sign-in")
+        answer = answered(raw(stranger, 20_000_000, b"csrf=", Content_Type=kind))
+    assert answer.startswith("HTTP/1.1 303")
+    assert "location: /sign-in" in answer
+    assert answered(raw(signed_in, 20_000_000, b"csrf=", Content_Type=kind)).startswith("HTTP/1.1 403")
+    assert left(site) == []
+
+
+def test_a_file_too_large_is_refused_before_it_is_sent(signed_in: Caller, site: Served, anna: User) -> None:
+    answer = answered(raw(signed_in, LARGEST + 1, b"begin", **proven(signed_in)))
     assert answer.startswith("HTTP/1.1 409")
     assert "has to be imported where it lies" in answer
     assert left(site) == []
@@ -503,7 +525,7 @@ def test_a_file_too_large_is_refused_before_it_is_sent(signed_in: Caller, site: 
 
 
 def test_an_upload_that_is_cut_short_leaves_nothing(signed_in: Caller, site: Served, anna: User) -> None:
-    with raw(signed_in, 1_000, b"x" * 500):
+    with raw(signed_in, 1_000, b"x" * 500, **proven(signed_in)):
         assert comes(lambda: left(site) != [])
     assert comes(lambda: left(site) == [])
     assert site.read(importing.listing, anna.actor) == []

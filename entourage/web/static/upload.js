@@ -7,10 +7,11 @@ function send(file) {
     request.open('POST', `/collecting/imports/upload?name=${encodeURIComponent(file.name)}`);
     request.setRequestHeader('X-CSRF-Token', files.dataset.csrf);
     request.setRequestHeader('Content-Type', 'application/octet-stream');
+    request.setRequestHeader('Accept', 'application/json');
     request.upload.onprogress = (event) => { if (event.lengthComputable) bar.value = 100 * event.loaded / event.total; };
     request.onload = () => {
       if (request.status === 201) { done(); return; }
-      let why = `The server answered ${request.status}.`;
+      let why = request.status === 401 ? 'You are signed out; sign in again.' : `The server answered ${request.status}.`;
       try { why = JSON.parse(request.responseText).problem ?? why; } catch { /* a page, not an answer of the upload */ }
       failed(new Error(`“${file.name}” was not taken. ${why}`));
     };
