@@ -14,6 +14,7 @@ import msgspec
 from benchmarks.report import Section
 from entourage.accounts.model import OPERATOR
 from entourage.insight import ages, genders, grammar, importing, places, quality
+from entourage.insight.importers import sources
 from entourage.insight.model import Person
 from entourage.kernel.db import Database
 from entourage.kernel.migrate import migrate
@@ -96,7 +97,7 @@ def measure(*, small: bool) -> Section:
             "age": _people(lambda who: ages.age(who.biography, who.name, on), people),
             "quality": _people(quality.score, people),
         }
-        found = database.write_now(importing.add, OPERATOR, path, "profiles")
+        found = database.write_now(importing.add, OPERATOR, path, "profiles", sources.fingerprint(path))
         begin, clock = time.process_time(), time.perf_counter()
         importing.run(database, found.id)
         busy, took = time.process_time() - begin, time.perf_counter() - clock

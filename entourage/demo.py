@@ -17,6 +17,7 @@ from entourage.accounts.model import OPERATOR, PasswordHash, Role
 from entourage.archive import queue, schedules
 from entourage.archive.model import Wish
 from entourage.insight import importing, plans
+from entourage.insight.importers import sources
 from entourage.insight.watching import Depth
 from entourage.kernel.clock import system_clock
 from entourage.kernel.db import Tx
@@ -127,18 +128,20 @@ async def _furnished(settings: Settings, memory: Memory, running: Sandbox) -> bo
     hashed = await passwords.hashed(memory.password)
     forgotten = len(memory.starts) == 1  # where there are users all the same, demo.json was lost with their password
     async with app.opened(settings, console=False) as parts:
-        year = settings.data / YEAR
+        year, mark = settings.data / YEAR, ""
         if not await parts.database.read(users.exist):
-            await asyncio.to_thread(_write_year, year, memory.starts[0], running.url)
-        return await parts.database.write(lambda tx: _furnish(tx, hashed, running, year, forgotten=forgotten))
+            mark = await asyncio.to_thread(_write_year, year, memory.starts[0], running.url)
+        return await parts.database.write(lambda tx: _furnish(tx, hashed, running, year, mark, forgotten=forgotten))
 
 
-def _write_year(path: Path, opened: datetime, url: str) -> None:
+def _write_year(path: Path, opened: datetime, url: str) -> str:
+    """Write what is imported at first; its fingerprint."""
     with path.open("wb") as file:
         file.writelines(facts.encoded(fact) + b"\n" for fact in export.facts(opened, server=url, opened=opened))
+    return sources.fingerprint(path)
 
 
-def _furnish(tx: Tx, password: PasswordHash, running: Sandbox, year: Path, *, forgotten: bool) -> bool:
+def _furnish(tx: Tx, password: PasswordHash, running: Sandbox, year: Path, mark: str, *, forgotten: bool) -> bool:
     """Give an empty server its administrator and something to do; whether it was empty."""
     if users.exist(tx):
         if forgotten:
@@ -159,7 +162,7 @@ def _furnish(tx: Tx, password: PasswordHash, running: Sandbox, year: Path, *, fo
         monitor_days=_MONITORED_DAYS,
     )
     schedules.change(tx, actor, watched.id, cron=LOOKS)
-    importing.add(tx, actor, year, YEAR)
+    importing.add(tx, actor, year, YEAR, mark)
     for name in export.WATCHED:
         plans.watch(tx, actor, network=reading.NAME, server=running.url, who=f"@{name}", depth=DEPTH)
     return True

@@ -52,12 +52,13 @@ def declare(tx: Tx) -> None:
     lanes.declare(tx, LANE, Limits(at_once=1))
 
 
-def add(tx: Tx, actor: Actor, path: Path, name: str, *, fingerprint: str | None = None) -> Import:
+def add(tx: Tx, actor: Actor, path: Path, name: str, fingerprint: str) -> Import:
     """Plan an import of what lies at `path` (a file, a folder or an archive on this machine), shown as `name`.
 
-    Where the same input was begun before and not finished, that import goes on. Raises NotFound.
+    Where the same input was begun before and not finished, that import goes on: `fingerprint` tells (see sources; it
+    is taken before the transaction begins, for it takes a while).
     """
-    found = note(tx, actor, path, name, fingerprint or sources.fingerprint(path))
+    found = note(tx, actor, path, name, fingerprint)
     if found.finished:
         store.wait(tx, found.id)
     jobs.defer(

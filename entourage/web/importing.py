@@ -15,8 +15,9 @@ from litestar.params import FromPath
 from litestar.response import Redirect
 
 from entourage.insight import importing
+from entourage.insight.importers import sources
 from entourage.kernel.errors import Conflict, EntourageError, Invalid, NotFound, Problem
-from entourage.web.entry import problems_of
+from entourage.web.entry import said_of
 from entourage.web.faults import TITLES, sentence
 from entourage.web.frame import back, page
 from entourage.web.parts import Ask, parts_of
@@ -48,10 +49,10 @@ async def add(request: Ask) -> Response[Any] | Redirect:
     text = form.text("path")
     path = Path(text)
     try:
-        await database.write(importing.add, actor, _named(path), path.name)
-    except (Invalid, NotFound, OSError) as error:
-        problems = problems_of(error) if isinstance(error, Invalid) else {"path": _plain(error)}
-        return await _shown(request, problems, text, 422)
+        mark = await asyncio.to_thread(sources.fingerprint, _named(path))
+    except (Invalid, NotFound, OSError, ValueError) as error:
+        return await _shown(request, {"path": _plain(error)}, text, 422)
+    await database.write(importing.add, actor, path, path.name, mark)
     return back(request, "/collecting/imports", f"“{path.name}” is being imported.")
 
 
@@ -62,6 +63,8 @@ def _named(path: Path) -> Path:
 
 
 def _plain(error: Exception) -> str:
+    if isinstance(error, Invalid):
+        return " ".join(map(said_of, error.problems))
     return sentence(error) if isinstance(error, EntourageError) else "This cannot be read."
 
 
@@ -75,7 +78,8 @@ async def upload(request: Ask) -> Response[bytes]:
     try:
         await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
         await _received(request, kept)
-        made = await parts.database.write(importing.add, actor, kept, name)
+        mark = await asyncio.to_thread(sources.fingerprint, kept)
+        made = await parts.database.write(importing.add, actor, kept, name, mark)
     except EntourageError as error:
         await asyncio.to_thread(_drop, kept)
         return _refused(*_status_of(error))

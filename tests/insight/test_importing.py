@@ -15,7 +15,7 @@ from insight.exports import INSTALOADER, NEW, archive, folder, lines, person, pr
 from entourage.accounts.model import OPERATOR, Actor, Role
 from entourage.insight import importing
 from entourage.insight.importers import sources
-from entourage.insight.importers.model import Format, Import, Status
+from entourage.insight.importers.model import Broken, Format, Import, Status
 from entourage.insight.store.tables import channels, comments, follows, likes, posts
 from entourage.kernel import jobs
 from entourage.kernel.bus import Bus, Event
@@ -239,7 +239,7 @@ async def test_a_planned_import_is_done_by_the_worker_and_told_to_its_owner(data
         bus.listen(told.append)
         importer = importing.Importer(database, bus, uploads)
         await database.write(importing.declare)
-        planned = await database.write(importing.add, ANN, path, "my facts")
+        planned = await database.write(importing.add, ANN, path, "my facts", sources.fingerprint(path))
         assert planned.status is Status.WAITING
         async with Worker(database, {"import": importer.handle}, slots=2, on_failed=importing.ON_FAILED):
             found = await until(database, ANN, planned.id, finished)
@@ -255,10 +255,10 @@ async def test_a_planned_import_is_done_by_the_worker_and_told_to_its_owner(data
 def test_an_upload_is_known_by_the_name_it_was_given(database: Database, tmp_path: Path) -> None:
     tree = {"connections/followers_and_following/followers_1.json": [person("ann")]}
     path = archive(tmp_path / "8c1f.zip", tree)
-    found = database.write_now(importing.add, ANN, path, NAMED)
+    found = database.write_now(importing.add, ANN, path, NAMED, sources.fingerprint(path))
     assert importing.run(database, found.id).counts["follow"]["new"] == 1
     path.write_bytes(b"PK\x03\x04")
-    found = database.write_now(importing.add, ANN, path, "mine.zip")
+    found = database.write_now(importing.add, ANN, path, "mine.zip", sources.fingerprint(path))
     with pytest.raises(Invalid, match=r"^mine\.zip: "):
         importing.run(database, found.id)
 
@@ -268,7 +268,7 @@ async def test_an_import_that_fails_says_why_and_its_upload_goes(database: Datab
     path.write_bytes(b"<html>")
     async with Bus(database) as bus:
         importer = importing.Importer(database, bus, tmp_path)
-        planned = await database.write(importing.add, ANN, path, "page.html")
+        planned = await database.write(importing.add, ANN, path, "page.html", sources.fingerprint(path))
         async with Worker(database, {"import": importer.handle}, slots=2, on_failed=importing.ON_FAILED):
             found = await until(database, ANN, planned.id, finished)
             while path.exists():
@@ -298,7 +298,7 @@ async def test_what_cannot_be_kept_fails_the_import_instead_of_putting_it_off(
     os.utime(path, (1_700_000_000, 1_700_000_000))
     async with Bus(database) as bus:
         importer = importing.Importer(database, bus)
-        planned = await database.write(importing.add, ANN, path, path.name)
+        planned = await database.write(importing.add, ANN, path, path.name, sources.fingerprint(path))
         async with Worker(database, {"import": importer.handle}, slots=2, on_failed=importing.ON_FAILED):
             found = await until(database, ANN, planned.id, finished)
     assert found.status is Status.FAILED
@@ -313,12 +313,12 @@ async def test_a_cancelled_import_stops_and_adding_it_again_goes_on(database: Da
     path = many(tmp_path / "facts.jsonl", 15_000)
     async with Bus(database) as bus:
         importer = importing.Importer(database, bus)
-        planned = await database.write(importing.add, ANN, path, path.name)
+        planned = await database.write(importing.add, ANN, path, path.name, sources.fingerprint(path))
         async with Worker(database, {"import": importer.handle}, slots=2, on_failed=importing.ON_FAILED):
             await until(database, ANN, planned.id, lambda now: bool(now.counts))
             stopped = await database.write(importing.cancel, ANN, planned.id)
             assert stopped.status is Status.CANCELLED
-            again = await database.write(importing.add, ANN, path, path.name)
+            again = await database.write(importing.add, ANN, path, path.name, sources.fingerprint(path))
             found = await until(database, ANN, planned.id, finished)
     assert again.id == planned.id
     assert found.status is Status.DONE
@@ -327,8 +327,8 @@ async def test_a_cancelled_import_stops_and_adding_it_again_goes_on(database: Da
 
 def test_an_import_is_its_owners_and_the_administrators_only(database: Database, tmp_path: Path) -> None:
     path = many(tmp_path / "facts.jsonl", 1)
-    anns = database.write_now(importing.add, ANN, path, path.name)
-    bobs = database.write_now(importing.add, BOB, path, path.name)
+    anns = database.write_now(importing.add, ANN, path, path.name, sources.fingerprint(path))
+    bobs = database.write_now(importing.add, BOB, path, path.name, sources.fingerprint(path))
     assert anns.id != bobs.id
     with database.reading() as tx:
         assert [found.id for found in importing.listing(tx, ANN)] == [anns.id]
@@ -341,7 +341,7 @@ def test_an_import_is_its_owners_and_the_administrators_only(database: Database,
 
 def test_what_is_not_finished_is_not_forgotten(database: Database, tmp_path: Path) -> None:
     path = many(tmp_path / "facts.jsonl", 1)
-    found = database.write_now(importing.add, ANN, path, path.name)
+    found = database.write_now(importing.add, ANN, path, path.name, sources.fingerprint(path))
     with pytest.raises(Conflict):
         database.write_now(importing.forget, ANN, found.id)
     database.write_now(importing.cancel, ANN, found.id)
@@ -350,5 +350,24 @@ def test_what_is_not_finished_is_not_forgotten(database: Database, tmp_path: Pat
     database.write_now(importing.forget, ANN, found.id)
     with database.reading() as tx:
         assert importing.listing(tx, ANN) == []
-    with pytest.raises(NotFound):
-        database.write_now(importing.add, ANN, tmp_path / "nowhere", "nowhere")
+
+
+def test_what_is_not_there_or_never_ends_is_no_input(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="No such file"):
+        sources.fingerprint(tmp_path / "nowhere")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(Invalid, match="neither a file nor a folder"):
+        sources.fingerprint(pipe)
+    with pytest.raises(Invalid, match="neither a file nor a folder"):
+        importing.examine(pipe)
+
+
+def test_a_file_that_became_a_pipe_is_told_and_not_waited_for(tmp_path: Path) -> None:
+    path = many(tmp_path / "facts.jsonl", 3)
+    with sources.opened(path) as source:
+        (member,) = source.members()
+        path.unlink()
+        os.mkfifo(path)
+        with pytest.raises(Broken, match="it is no file any more"):
+            member.opened()

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import socket
 import threading
 from collections.abc import Callable, Generator
@@ -18,6 +19,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from entourage.accounts import api_tokens, connections, passwords, users
 from entourage.accounts.model import OPERATOR, Actor, Connection, User
 from entourage.insight import channels, importing, plans, recording
+from entourage.insight.importers import sources
 from entourage.insight.model import Channel
 from entourage.insight.watching import Depth, Plan
 from entourage.kernel import lanes
@@ -239,7 +241,7 @@ def test_nothing_a_stranger_writes_comes_alive(signed_in: Caller, site: Served, 
              f"/channels/compare?with={uuids[0]}&with={uuids[1]}"]  # fmt: skip
     bad = site.data / f"{HOSTILE.replace('/', '|')}.jsonl"
     bad.write_text(f'{HOSTILE}\n{{"kind": {json.dumps(HOSTILE)}}}\n', encoding="utf-8")
-    made = site.write(importing.add, anna.actor, bad, bad.name)
+    made = site.write(importing.add, anna.actor, bad, bad.name, sources.fingerprint(bad))
     site.write(api_tokens.add, anna.actor, "anna", HOSTILE.replace("\u202e", "")[:100])
     for path in (*pages, "/collecting/imports", "/settings/credits", f"/collecting/new?who={HOSTILE}"):
         answer = signed_in.get(path)
@@ -381,7 +383,7 @@ def test_nobody_sees_or_moves_what_others_keep(other: Caller, ben: User, site: S
     plan, account = watched(site, anna.actor), connected(site, anna.actor)
     path = site.data / "mine.jsonl"
     path.write_text("{}\n")
-    kept = site.write(importing.add, anna.actor, path, "mine.jsonl")
+    kept = site.write(importing.add, anna.actor, path, "mine.jsonl", sources.fingerprint(path))
     assert other.get(f"/collecting/{plan.id}").status_code == 404
     assert plan.who not in other.get("/collecting").text
     assert "walker" not in other.get("/collecting/connections").text
@@ -532,14 +534,18 @@ def test_an_upload_that_is_cut_short_leaves_nothing(signed_in: Caller, site: Ser
 
 
 def test_administrators_name_what_lies_on_the_server(signed_in: Caller, site: Served, anna: User) -> None:
-    path = site.data / "facts.jsonl"
+    path, pipe = site.data / "facts.jsonl", site.data / "pipe"
     path.write_text('{"kind": "x"}\n')
+    os.mkfifo(pipe)
     assert named(signed_in, str(path)).status_code == 303
     assert [one.name for one in site.read(importing.listing, anna.actor)] == ["facts.jsonl"]
     for wrong, words in (
         ("facts.jsonl", "from / on"),
         (str(site.data / "none.zip"), "No such file"),
         ("", "from / on"),
+        ("/dev/zero", "neither a file nor a folder"),
+        (str(pipe), "neither a file nor a folder"),
+        ("/a\0b", "cannot be read"),
     ):
         answer = named(signed_in, wrong)
         assert answer.status_code == 422, wrong

@@ -4,6 +4,7 @@ Names within archives are compared and shown; nothing is ever written by them.
 """
 
 import contextlib
+import errno
 import hashlib
 import os
 import re
@@ -14,7 +15,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 from urllib.parse import unquote_to_bytes
 
 from entourage.insight.importers import streams
@@ -112,7 +113,7 @@ def opened(path: Path, name: str | None = None) -> Generator[Source]:
             path, name, single=False, members=lambda: _walk(path, path), sibling=lambda beside: _at(path, beside)
         )
     elif not stat.S_ISREG(status.st_mode):
-        raise Invalid(Problem(name, "it is neither a file nor a folder."))
+        raise _neither(name)
     elif _is_zip(path):
         with _archive(path, name) as (members, by_name):
             yield Source(path, name, single=False, members=lambda: iter(members), sibling=by_name.get)
@@ -122,16 +123,22 @@ def opened(path: Path, name: str | None = None) -> Generator[Source]:
 
 
 def fingerprint(path: Path) -> str:
-    """What tells this input from others, and from itself once it was changed."""
+    """What tells this input from others, and from itself once it was changed; of a large folder it takes seconds.
+
+    Raises NotFound, and Invalid for what is neither a file nor a folder.
+    """
     path = path.resolve()
     digest = hashlib.sha256(str(path).encode("utf-8", "surrogateescape"))
-    if path.is_dir():
-        for member in _walk(path, path):
-            digest.update(f"\0{member.name}\0{member.size}\0{member.changed_at}".encode("utf-8", "surrogateescape"))
-        return digest.hexdigest()
     try:
         status = path.stat()
-        with path.open("rb") as file:
+        if stat.S_ISDIR(status.st_mode):
+            for member in _walk(path, path):
+                told = f"\0{member.name}\0{member.size}\0{member.changed_at}"
+                digest.update(told.encode("utf-8", "surrogateescape"))
+            return digest.hexdigest()
+        if not stat.S_ISREG(status.st_mode):
+            raise _neither(shown(path.name))
+        with _reading(path) as file:
             head = file.read(_HEAD)
     except OSError as error:
         raise _not_found(path, error) from error
@@ -144,10 +151,26 @@ def _not_found(path: Path, error: OSError) -> NotFound:
     return NotFound(f"{shown(str(path))} cannot be read: {error.strerror}.")
 
 
+def _neither(name: str) -> Invalid:
+    return Invalid(Problem(name, "it is neither a file nor a folder."))
+
+
+def _reading(path: Path) -> BinaryIO:
+    """The file, open; raises OSError also for what became something else since it was looked at.
+
+    A pipe is not waited for: nobody may ever write into it.
+    """
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "it is no file any more")
+    return file
+
+
 def _file(path: Path, name: str, status: os.stat_result) -> Member:
     def read() -> Stream:
         try:
-            raw = path.open("rb")
+            raw = _reading(path)
         except OSError as error:
             raise Broken(f"it cannot be read ({error.strerror})") from error
         return streams.unpacked(name, raw)
@@ -197,7 +220,7 @@ def _at(top: Path, name: str) -> Member | None:
 
 def _is_zip(path: Path) -> bool:
     try:
-        with path.open("rb") as file:
+        with _reading(path) as file:
             head = file.read(4)
     except OSError as error:
         raise _not_found(path, error) from error
