@@ -1,4 +1,4 @@
-"""The pages of channels: found, looked at with every figure and its evidence, and compared."""
+"""The pages of channels: found, and looked at with every figure and its evidence."""
 
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -35,7 +35,6 @@ from entourage.web.queueing import chosen, number_of
 from entourage.web.visitor import visitor_of
 
 SIZE = 50
-MOST_COMPARED = 5
 COUNTRIES = 10
 WIDE = 960
 """Of plots that fill the page, where others are plots.WIDTH."""
@@ -59,6 +58,11 @@ def network_name(network: str) -> str:
     """A network as people say it."""
     reader = registry.PEOPLE.get(network) or registry.READERS.get(network)
     return reader.DISPLAY_NAME if reader else network.capitalize()
+
+
+def called(channel: Channel) -> str:
+    """What a channel is called: its user name, or the network's id of who is known by that alone."""
+    return channel.username or channel.native_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,29 +145,31 @@ def view(tx: Tx, actor: Actor, uuid: str, days: int) -> View:
 @get("/channels/{uuid:str}")
 async def show_one(request: Ask, uuid: FromPath[str]) -> Response[Any]:
     """A channel."""
-    span = _span(request)
+    span = span_of(request)
     # Written rather than read: what is counted for the first time is kept for the next visitor.
     seen = await parts_of(request).database.write(view, visitor_of(request).actor, uuid, SPANS[span])
     return page(
         request, "channel.html", v=seen, c=seen.channel, f=seen.figures, span=span, spans=list(SPANS),
-        drawn=_drawn(seen), known=_known, country_name=country_name, network_name=network_name,
+        drawn=_drawn(seen), known=known, country_name=country_name, network_name=network_name,
         levels=LEVELS, words=CATEGORIES, watched_by=seen.plans, can_watch=seen.channel.network in registry.PEOPLE,
     )  # fmt: skip
 
 
-def _span(request: Ask) -> str:
+def span_of(request: Ask) -> str:
+    """Which of SPANS was asked for."""
     asked = chosen(request, "days")
     return asked if asked is not None and asked in SPANS else "180"
 
 
-def _known(figure: object) -> bool:
+def known(figure: object) -> bool:
+    """Whether enough is known for a figure."""
     return not isinstance(figure, NotEnough)
 
 
 def _drawn(seen: View) -> Mapping[str, Markup]:
     """The plots of a channel, by name; a plot without data is empty."""
     drawn: dict[str, Markup] = {
-        "growth": growth_plot([(seen.channel.username or "", seen.history)]),
+        "growth": growth_plot([(called(seen.channel), seen.history)]),
         "hours": plots.hours(seen.hours) if any(map(any, seen.hours)) else Markup(""),
         "graph": _graph(seen) if len(seen.graph.nodes) > 1 else Markup(""),
         "quality": Markup(""),
@@ -172,21 +178,26 @@ def _drawn(seen: View) -> Mapping[str, Markup]:
     if isinstance(audience, Audience):
         drawn |= audience_plots(audience)
     if isinstance(quality, Quality):
-        drawn["quality"] = _levels(quality)
+        drawn["quality"] = levels_plot(quality)
     return drawn
 
 
 def growth_plot(series: Sequence[tuple[str, Sequence[growth.Change]]]) -> Markup:
-    """Followers over time, a line for each channel; empty for none that was seen twice."""
+    """Followers over time, a line for each channel; empty where none was seen on two days."""
+    return days_plot([(name, [(one.date, one.followers) for one in seen]) for name, seen in series])
+
+
+def days_plot(series: Sequence[tuple[str, Sequence[tuple[date, float]]]]) -> Markup:
+    """A line through each series of at least two days (UTC); the others keep their place, and with it their colour."""
     drawn = [
-        Line(name, [(datetime.combine(one.date, time(), UTC), one.followers) for one in seen])
-        for name, seen in series
-        if len(seen) > 1
+        Line(name, [(datetime.combine(day, time(), UTC), value) for day, value in days] if len(days) > 1 else [])
+        for name, days in series
     ]
     return plots.lines(drawn, width=WIDE, height=260)
 
 
-def _levels(quality: Quality) -> Markup:
+def levels_plot(quality: Quality) -> Markup:
+    """The five levels of an audience."""
     return plots.levels([level.value for level in quality.levels], LEVELS, width=plots.COLUMN)
 
 
@@ -218,61 +229,7 @@ def _graph(seen: View) -> Markup:
         )
         for node in around
     ]
-    return plots.graph(centre.key, nodes, edges)
+    return plots.graph(centre.key, centre.username, nodes, edges)
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """One of the channels that are compared."""
-
-    channel: Channel
-    figures: Figures
-    history: Sequence[growth.Change]
-
-
-def compare(tx: Tx, actor: Actor, uuids: Sequence[str], days: int) -> Sequence[Compared]:
-    """Channels side by side."""
-    found = [channels.get(tx, actor, uuid) for uuid in uuids]
-    since: date = tx.now.date() - timedelta(days=days)
-    return [Compared(one, figures.of(tx, actor, one.id), growth.history(tx, actor, one.id, since)) for one in found]
-
-
-@get("/channels/compare")
-async def show_compared(request: Ask) -> Response[Any]:
-    """Up to five channels beside each other."""
-    uuids = list(dict.fromkeys(request.query_params.getall("with", [])))[:MOST_COMPARED]
-    span = _span(request)
-    found = await parts_of(request).database.write(compare, visitor_of(request).actor, uuids, SPANS[span])
-    return page(
-        request, "compare.html", found=found, span=span, spans=list(SPANS), known=_known,
-        plot=growth_plot([(one.channel.username or "", one.history) for one in found]), index=_index_plot(found),
-        audiences=[_audience_of(one) for one in found], qualities=[_quality_of(one) for one in found],
-        country_name=country_name, network_name=network_name, words=CATEGORIES,
-        chain=urlencode([("with", uuid) for uuid in uuids]),
-    )  # fmt: skip
-
-
-def _audience_of(one: Compared) -> Mapping[str, Markup]:
-    audience = one.figures.audience
-    return audience_plots(audience, plots.COLUMN) if isinstance(audience, Audience) else {}
-
-
-def _quality_of(one: Compared) -> Markup:
-    quality = one.figures.quality
-    return _levels(quality) if isinstance(quality, Quality) else Markup()
-
-
-def _index_plot(found: Sequence[Compared]) -> Markup:
-    """Growth from 100 on, so that small and large channels can be compared."""
-    series = [Line(one.channel.username or "", _relative(one.history)) for one in found]
-    return plots.lines([line for line in series if len(line.points) > 1], width=WIDE, height=260)
-
-
-def _relative(history: Sequence[growth.Change]) -> Sequence[tuple[datetime, float]]:
-    first = next((one.followers for one in history if one.followers), 0)
-    if not first:
-        return []
-    return [(datetime.combine(one.date, time(), UTC), 100 * one.followers / first) for one in history]
-
-
-HANDLERS: Sequence[BaseRouteHandler] = (show, show_compared, show_one)
+HANDLERS: Sequence[BaseRouteHandler] = (show, show_one)

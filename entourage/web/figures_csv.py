@@ -99,11 +99,16 @@ def sheet(tx: Tx, actor: Actor, uuid: str, name: str) -> tuple[str, str]:
     if name not in SHEETS:
         raise NotFound("There is no such data.")
     channel = channels.get(tx, actor, uuid)
+    return channel.username or channel.native_id, written(SHEETS[name](tx, actor, channel))
+
+
+def written(rows: Rows) -> str:
+    """Rows as CSV (RFC 4180)."""
     file = io.StringIO()
     writer = csv.writer(file)
-    for row in SHEETS[name](tx, actor, channel):
+    for row in rows:
         writer.writerow([_plain(value) for value in row])
-    return channel.username or channel.native_id, file.getvalue()
+    return file.getvalue()
 
 
 def _plain(value: object) -> object:
@@ -116,7 +121,12 @@ async def download(request: Ask, uuid: FromPath[str], name: FromPath[str]) -> Re
     """The numbers behind a plot."""
     actor, plain = visitor_of(request).actor, name.removesuffix(".csv")
     who, body = await parts_of(request).database.read(sheet, actor, uuid, plain)
-    headers = {"Content-Disposition": disposition(f"{who}-{plain}.csv", attachment=True), "Cache-Control": "no-store"}
+    return sent(f"{who}-{plain}.csv", body)
+
+
+def sent(name: str, body: str) -> Response[Any]:
+    """CSV as a file to keep, marked so that spreadsheets read it as UTF-8."""
+    headers = {"Content-Disposition": disposition(name, attachment=True), "Cache-Control": "no-store"}
     return Response(body.encode("utf-8-sig"), media_type="text/csv", headers=headers)
 
 

@@ -6,7 +6,7 @@ Each can be saved as a picture (plots.js paints the SVG, with its colours resolv
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from markupsafe import Markup
@@ -23,6 +23,7 @@ _LABELS = 6
 _ROW = 26
 _CROWDED = 60
 _NARROW = 40
+_NAMES_IN_ROW, _NAME_ROW, _LONGEST_NAME = 3, 30, 18
 _Place = Callable[[float], float]
 """Turns a value into a place on the page."""
 
@@ -63,12 +64,15 @@ def _scale(low: float, high: float) -> tuple[float, float, float]:
 def lines(
     series: Sequence[Line], *, width: int = WIDTH, height: int = 220, words: str = "", from_zero: bool = False
 ) -> Markup:
-    """Lines over time, one colour each; a single one gets a washed area below it."""
-    shown = [line for line in series if line.points]
+    """Lines over time, one colour each, with their names below; a single one gets a washed area instead.
+
+    The colour is that of the place in `series`, also where lines before it have no points and are not drawn.
+    """
+    shown = [(place, line) for place, line in enumerate(series) if line.points]
     if not shown:
         return Markup("")
-    moments = [at.timestamp() for line in shown for at, _ in line.points]
-    values = [value for line in shown for _, value in line.points]
+    moments = [at.timestamp() for _, line in shown for at, _ in line.points]
+    values = [value for _, line in shown for _, value in line.points]
     begin, end = min(moments), max(*moments, min(moments) + 1)
     low, high, step = _scale(0 if from_zero else min(values), max(values))
     room_x, room_y = width - _LEFT - _RIGHT, height - _TOP - _BOTTOM
@@ -80,17 +84,17 @@ def lines(
         return _TOP + room_y * (1 - (value - low) / (high - low))
 
     parts = [_marks(low, high, step, y_of, width), _dates(begin, end, x_of, height)]
-    for index, line in enumerate(shown):
+    for place, line in shown:
         spots = [(x_of(at.timestamp()), y_of(value)) for at, value in line.points]
-        path = " ".join(f"{'ML'[place > 0]}{x:.1f} {y:.1f}" for place, (x, y) in enumerate(spots))
-        if len(shown) == 1:
+        path = " ".join(f"{'ML'[nth > 0]}{x:.1f} {y:.1f}" for nth, (x, y) in enumerate(spots))
+        if len(series) == 1:
             floor = _TOP + room_y
             area = f"{path} L{spots[-1][0]:.1f} {floor} L{spots[0][0]:.1f} {floor} Z"
             parts.append(Markup('<path class="area" d="{}"/>').format(area))
-        parts.append(Markup('<path class="line s{}" d="{}"/>').format(index, path))
+        parts.append(Markup('<path class="line s{}" d="{}"/>').format(place, path))
         parts += [
             Markup('<circle class="spot s{}" cx="{:.1f}" cy="{:.1f}" r="{}"><title>{}</title></circle>').format(
-                index,
+                place,
                 x,
                 y,
                 6 if len(spots) < _CROWDED else 4,
@@ -98,9 +102,34 @@ def lines(
             )
             for (x, y), (at, value) in zip(spots, line.points, strict=True)
         ]
-    first, last = shown[0].points[0], shown[0].points[-1]
-    said = words or f"{shown[0].name}: from {number(first[1])} to {number(last[1])}"
-    return _svg(height, said, *parts, look="lines wide" if width > WIDTH else "lines", width=width)
+    names = len(series) > 1
+    if names:
+        parts.append(_names(shown, height, width))
+    said = words or "; ".join(
+        f"{line.name}: from {number(line.points[0][1])} to {number(line.points[-1][1])}" for _, line in shown
+    )
+    tall = height + (_names_height(len(shown)) if names else 0)
+    return _svg(tall, said, *parts, look="lines wide" if width > WIDTH else "lines", width=width)
+
+
+def _names(shown: Sequence[tuple[int, Line]], top: float, width: int) -> Markup:
+    """Which colour is whose, in rows of three."""
+    slot = (width - _LEFT - _RIGHT) / _NAMES_IN_ROW
+    parts: list[Markup] = []
+    for index, (place, line) in enumerate(shown):
+        row, column = divmod(index, _NAMES_IN_ROW)
+        x, y = _LEFT + column * slot, top + (row + 0.6) * _NAME_ROW
+        name = line.name if len(line.name) <= _LONGEST_NAME else f"{line.name[: _LONGEST_NAME - 1]}…"
+        parts.append(
+            Markup('<path class="line s{}" d="M{:.1f} {:.1f}h18"/><text x="{:.1f}" y="{:.1f}">{}</text>').format(
+                place, x, y, x + 26, y + 6, name
+            )
+        )
+    return Markup('<g class="whose">{}</g>').format(Markup("").join(parts))
+
+
+def _names_height(count: int) -> int:
+    return _NAME_ROW * math.ceil(count / _NAMES_IN_ROW)
 
 
 def _marks(low: float, high: float, step: float, y_of: _Place, width: int = WIDTH) -> Markup:
@@ -122,7 +151,7 @@ def _dates(begin: float, end: float, x_of: _Place, height: int) -> Markup:
     far = end - begin > 200 * 86_400
     before = ""
     for place in range(_LABELS):
-        at = datetime.fromtimestamp(begin + (end - begin) * (place + 0.5) / _LABELS)  # noqa: DTZ006 - only its day is shown
+        at = datetime.fromtimestamp(begin + (end - begin) * (place + 0.5) / _LABELS, UTC)
         text = f"{at:%b %Y}" if far else f"{at.day} {at:%b}"
         if text != before:
             x = x_of(begin + (end - begin) * (place + 0.5) / _LABELS)
@@ -275,8 +304,10 @@ class Node:
     side: int
 
 
-def graph(centre: str, nodes: Sequence[Node], edges: Sequence[tuple[str, str]]) -> Markup:
-    """One in the middle, those who name them on the left, those they name on the right, and who names whom around."""
+def graph(centre: str, name: str, nodes: Sequence[Node], edges: Sequence[tuple[str, str]]) -> Markup:
+    """One in the middle (the key `centre`, called `name`), those who name them on the left, those they name on the
+    right, and who names whom around.
+    """
     height = 380.0
     middle = (WIDTH / 2, height / 2)
     places: dict[str, tuple[float, float]] = {centre: middle}
@@ -319,8 +350,8 @@ def graph(centre: str, nodes: Sequence[Node], edges: Sequence[tuple[str, str]]) 
         Markup(
             '<g class="node self"><circle cx="{:.1f}" cy="{:.1f}" r="20"/>'
             '<text x="{:.1f}" y="{:.1f}" text-anchor="middle">{}</text></g>'
-        ).format(*middle, middle[0], middle[1] + 36, centre[:24])
+        ).format(*middle, middle[0], middle[1] + 36, name[:24])
     )
     ins, outs = (sum(1 for node in nodes if node.side in (side, 0)) for side in (-1, 1))
-    said = f"{plural(ins, 'channel')} name {centre}; {centre} names {plural(outs, 'channel')}"
+    said = f"{plural(ins, 'channel')} name {name}; {name} names {plural(outs, 'channel')}"
     return _svg(height, said, *drawn, look="graph")

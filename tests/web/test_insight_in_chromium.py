@@ -118,9 +118,9 @@ def test_figures_are_explained_saved_and_compared(site: Served, window: Opener) 
     w = signed_in(window)
     w.go(f"/channels/{found(site, '@north').uuid}")
     told = w.page.locator("#growth details")
-    expect(told.locator("p")).to_be_hidden()
+    expect(told.locator("p").first).to_be_hidden()
     told.locator("summary").click()
-    expect(told.locator("p")).to_contain_text("Each time the profile is seen")
+    expect(told.locator("p").first).to_contain_text("Each time the profile is seen")
     for plot in ("growth", "quality", "hours", "mentions"):
         name, picture = saved(w.page, f"#{plot} [data-save-plot]")
         assert name == f"north-{plot}.png"
@@ -141,8 +141,12 @@ def test_figures_are_explained_saved_and_compared(site: Served, window: Opener) 
     expect(w.page.locator("[aria-label='Compare south']")).to_be_checked()
     w.page.click("#picked button")
     expect(w.page).to_have_url(re.compile("/channels/compare"))
-    expect(w.page.locator(".compare strong")).to_have_text(["The north", "The south", "The west"])
-    assert w.page.locator("path.line").count() == 6
+    expect(w.page.locator(".compare .faceline strong")).to_have_text(["The north", "The south", "The west"])
+    assert w.page.locator("svg > path.line").count() == 6
+    name, picture = saved(w.page, "#growth [data-save-plot]")
+    assert (name, Image.open(io.BytesIO(picture)).width >= 1_300) == ("compare-growth.png", True)
+    name, table = saved(w.page, "#growth a[download]")
+    assert (name, len(table.splitlines())) == ("compared-growth.csv", 31)
     w.shoot("compare", whole=True)
     w.quiet()
 

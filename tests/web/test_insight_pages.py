@@ -160,9 +160,69 @@ def test_channels_stand_side_by_side_each_once(signed_in: Caller, site: Served) 
     learn(site, *creator("one", "1"), *creator("two", "2", crowd=0))
     uuids = [found(site, f"@{name}").uuid for name in ("one", "two")]
     page = LexborHTMLParser(signed_in.get("/channels/compare", params={"with": [*uuids, uuids[0]]}).text)
-    assert [each.text() for each in page.css(".compare strong")] == ["one", "two"]
+    assert [each.text() for each in page.css(".compare .faceline strong")] == ["one", "two"]
     assert "not enough data" in page.css(".compare section")[1].text()
     assert "Tick two to five" in signed_in.get("/channels/compare", params={"with": uuids[0]}).text
+
+
+def test_a_channel_without_a_line_leaves_the_others_their_colours(signed_in: Caller, site: Served) -> None:
+    learn(site, *creator("one", "1"), profile("2", "once", followers=4), *creator("three", "3", crowd=0))
+    uuids = [found(site, f"@{name}").uuid for name in ("one", "once", "three")]
+    page = LexborHTMLParser(signed_in.get("/channels/compare", params={"with": uuids}).text)
+    for plot in ("#followers", "#growth"):
+        assert [part.attributes["class"] for part in page.css(f"{plot} svg > path")] == ["line s0", "line s2"]
+        assert [part.attributes["class"] for part in page.css(f"{plot} .whose path")] == ["line s0", "line s2"]
+        assert [part.text() for part in page.css(f"{plot} .whose text")] == ["one", "three"]
+    assert [part.attributes["class"] for part in page.css(".compare .key")] == ["key s0", "key s1", "key s2"]
+
+
+def test_what_is_compared_is_explained_and_can_be_taken_along(signed_in: Caller, site: Served) -> None:
+    learn(
+        site, *creator("one", "1", biography="Hiking in the Alps", location="Bern, Switzerland"), *creator("two", "2")
+    )
+    uuids = [found(site, f"@{name}").uuid for name in ("one", "two")]
+    page = LexborHTMLParser(signed_in.get("/channels/compare", params={"with": uuids, "days": "90"}).text)
+    plots_shown = page.css("svg.plot")
+    assert len(plots_shown) == 10
+    assert len(page.css("[data-save-plot]")) == len(plots_shown)
+    told = [part.text() for part in page.css("details.how")]
+    for words in ("one was seen on 10 days, two was seen on 10 days", "Method “quality”", "Method “audience”",
+                  "Method “engagement”", "Method “categories”", "Method “countries”", "95 % interval"):  # fmt: skip
+        assert any(words in each for each in told), words
+    sheets = {part.attributes["href"] or "" for part in page.css("a[download]")}
+    assert len(sheets) == 5
+    for sheet in sheets:
+        assert signed_in.get(sheet).status_code == 200, sheet
+    (shared,) = (sheet for sheet in sheets if "compare" in sheet)
+    answer = signed_in.get(shared)
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    head, *body = csv.reader(io.StringIO(answer.content.decode("utf-8-sig")))
+    assert head[2:6] == ["channel", "date", "followers", "first_is_100"]
+    assert [row[2] for row in body] == ["one"] * 10 + ["two"] * 10
+    assert [float(row[5]) for row in body[:2]] == [100, pytest.approx(100 * 920 / 910, abs=0.001)]
+
+
+def test_a_sixth_channel_is_left_out_and_the_page_says_so(signed_in: Caller, site: Served) -> None:
+    learn(site, *(profile(str(number), f"name{number}", followers=number) for number in range(7)))
+    uuids = [found(site, f"@name{number}").uuid for number in range(7)]
+    page = LexborHTMLParser(signed_in.get("/channels/compare", params={"with": uuids}).text)
+    assert [each.text() for each in page.css(".compare .faceline strong")] == [f"name{number}" for number in range(5)]
+    assert "5 channels fit beside each other" in one(page, "#main").text()
+    assert "2 are left out" in one(page, "#main").text()
+
+
+def test_who_has_no_name_is_called_by_the_networks_id(signed_in: Caller, site: Served) -> None:
+    fact = FollowFact(network=NETWORK, follower="77", followed="78", seen_at=profile("1", "x").seen_at)
+    ids = site.write(recording.learn, [fact]).ids
+    learn(site, profile("78", "star"), post("p", "77", "with @friend"))
+    stub, star = site.read(channels.by_id, OPERATOR, ids[NETWORK, "77"]), found(site, "@star")
+    assert stub.username is None
+    compared = LexborHTMLParser(signed_in.get("/channels/compare", params={"with": [stub.uuid, star.uuid]}).text)
+    assert one(compared, ".compare section").text(strip=True).startswith("777@77")
+    assert "77 was seen on 0 days" in one(compared, "#followers").text()
+    graph = one(LexborHTMLParser(signed_in.get(f"/channels/{stub.uuid}").text), "#mentions svg")
+    assert one(graph, ".self text").text() == "77"
+    assert f"#{stub.id}" not in (graph.html or "")
 
 
 def test_who_was_only_heard_of_has_a_page_that_says_so(signed_in: Caller, site: Served) -> None:

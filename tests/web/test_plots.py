@@ -1,6 +1,7 @@
 """Plots: every number that is drawn is also said, and no data draws nothing."""
 
 import re
+import time
 from datetime import UTC, datetime, timedelta
 from xml.etree import ElementTree as ET
 
@@ -29,6 +30,29 @@ def line(*values: float) -> Line:
 
 def test_each_point_of_a_line_says_its_value_and_day() -> None:
     assert titles(plots.lines([line(1000, 1500)])) == ["anna: 1\u202f000, 1 Mar 2026", "anna: 1\u202f500, 2 Mar 2026"]
+
+
+def test_lines_keep_the_colour_of_their_place_and_say_whose_they_are() -> None:
+    drawn = parsed(plots.lines([line(), line(1, 2), Line("<ben>" * 9, line(3, 4).points)]))
+    assert {part.attrib["class"] for part in drawn.iter("circle")} == {"spot s1", "spot s2"}
+    assert {part.attrib["class"] for part in drawn.iter("path")} == {"line s1", "line s2"}
+    assert [part.text for part in drawn.iter("text")][-2:] == ["anna", "<ben><ben><ben><b…"]
+    assert drawn.attrib["aria-label"].startswith("anna: from 1 to 2; <ben>")
+    alone = parsed(plots.lines([line(1, 2)]))
+    assert [part.attrib.get("class") for part in alone.iter("path")] == ["area", "line s0"]
+
+
+@pytest.mark.parametrize("zone", ["America/Los_Angeles", "Pacific/Auckland"])
+def test_the_days_on_an_axis_are_days_of_utc(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    begin = datetime(2026, 3, 1, tzinfo=UTC)
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        drawn = parsed(plots.lines([Line("anna", [(begin, 1), (begin + timedelta(days=12), 2)])]))
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert [part.text for part in drawn.iter("text")][-6:] == ["2 Mar", "4 Mar", "6 Mar", "8 Mar", "10 Mar", "12 Mar"]
 
 
 def test_larger_values_are_drawn_higher() -> None:
@@ -84,7 +108,7 @@ def test_the_busiest_hour_is_the_darkest() -> None:
 
 def test_who_names_stands_left_and_who_is_named_stands_right() -> None:
     nodes = [Node("a", "a", "/channels/1", 3, -1), Node("b", "b", None, 1, 1)]
-    drawn = parsed(plots.graph("me", nodes, [("a", "me"), ("me", "b"), ("a", "b"), ("a", "nobody")]))
+    drawn = parsed(plots.graph("me", "me", nodes, [("a", "me"), ("me", "b"), ("a", "b"), ("a", "nobody")]))
     places = {group[0].text: float(group[1].attrib["cx"]) for group in drawn.iter("g") if group[0].tag == "title"}
     assert places["a: 3 posts"] < plots.WIDTH / 2 < places["b: 1 post"]
     assert len([path for path in drawn.iter("path") if path.attrib["class"].startswith("tie")]) == 3
@@ -92,7 +116,7 @@ def test_who_names_stands_left_and_who_is_named_stands_right() -> None:
 
 
 def test_strange_names_are_text_and_nothing_else() -> None:
-    drawn = plots.graph("<me>", [Node("a", "<script>x</script>", None, 1, -1)], [])
+    drawn = plots.graph("#1", "<me>", [Node("a", "<script>x</script>", None, 1, -1)], [])
     assert "<script>" not in drawn
     assert any("<script>" in title for title in titles(drawn))
 
