@@ -16,6 +16,7 @@ from entourage.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, Pro
 
 BYTES = 20
 LONGEST_LABEL = 100
+CREDITS_FIRST = "An administrator has to give you credits first."
 _HINT = 6
 _TOKEN = re.compile(r"[0-9a-f]{40}")
 
@@ -33,11 +34,16 @@ def add(tx: Tx, actor: Actor, username: str, label: str = "") -> str:
         raise NotFound(f"There is no user called {username}.")
     if found[0].disabled:
         raise Conflict(f"{found[0].username} is disabled, and so would the token be.")
-    if not actor.admin and store.account(tx, actor.user_id) is None:
-        raise NotAllowed("An administrator has to give you credits first.")
+    if not may_add(tx, actor):
+        raise NotAllowed(CREDITS_FIRST)
     token = secrets.token_hex(BYTES)
     store.add_token(tx, found[0].id, _hash(token), token[:_HINT], label)
     return token
+
+
+def may_add(tx: Tx, actor: Actor) -> bool:
+    """Whether the actor may make tokens: administrators, and users whom one gave credits."""
+    return actor.admin or store.account(tx, actor.user_id) is not None
 
 
 def listing(tx: Tx, actor: Actor, user_id: int | None = None) -> list[Token]:

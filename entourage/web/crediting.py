@@ -28,10 +28,10 @@ ENTRIES = 50
 
 @dataclass(frozen=True, slots=True)
 class Purse:
-    """A user's tokens and purses."""
+    """A user's tokens and credits. `account` is None for who looks at their own before anybody gave them credits."""
 
     user: User
-    account: Account
+    account: Account | None
     tokens: Sequence[Token]
     ledger: Page[Entry]
 
@@ -40,7 +40,7 @@ def look(tx: Tx, actor: Actor, tariff: Tariff, user_id: int, number: int) -> Pur
     """One's own, or anybody's for an administrator."""
     return Purse(
         users.get(tx, actor, user_id),
-        purses.balance(tx, actor, tariff, user_id),
+        purses.balance(tx, actor, tariff, user_id) if api_tokens.may_add(tx, actor) else None,
         api_tokens.listing(tx, actor, user_id),
         purses.ledger(tx, actor, user_id, number, ENTRIES),
     )
@@ -55,7 +55,7 @@ async def _shown(
     everyone = await parts.database.read(users.everyone, actor) if actor.admin else []
     return page(
         request, "credits.html", status=status, purse=purse, everyone=everyone, tariff=tariff, problems=problems,
-        token_once=token,
+        token_once=token, credits_first=api_tokens.CREDITS_FIRST,
     )  # fmt: skip
 
 

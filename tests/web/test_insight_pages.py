@@ -636,6 +636,21 @@ def test_a_token_is_shown_once_and_counts_until_it_is_revoked(signed_in: Caller,
     assert (long.status_code, "at most 100 characters" in long.text.lower()) == (422, True)
 
 
+def test_who_was_given_no_credits_is_told_so_and_offered_no_token(
+    other: Caller, signed_in: Caller, ben: User, site: Served
+) -> None:
+    page = LexborHTMLParser(other.get("/settings/credits").text)
+    assert "An administrator has to give you credits first." in one(page, "#main").text()
+    assert "10\u202f000" not in one(page, "#main").text()
+    assert page.css("form[action='/settings/credits/token'], .stat") == []
+    signed_in.form(
+        "/settings/credits/top-up", seen=f"/settings/credits?user={ben.id}", user=str(ben.id), credits="5"
+    )  # fmt: skip
+    page = LexborHTMLParser(other.get("/settings/credits").text)
+    assert one(page, ".stat strong").text() == "10\u202f005"
+    assert one(page, "form[action='/settings/credits/token']")
+
+
 def test_credits_are_added_and_plans_changed_for_anybody(signed_in: Caller, ben: User) -> None:
     here = f"/settings/credits?user={ben.id}"
 
