@@ -27,6 +27,7 @@ from entourage.insight.importing import ON_FAILED as IMPORT_FAILED
 from entourage.insight.importing import Importer
 from entourage.insight.jobs import ON_FAILED as COLLECT_FAILED
 from entourage.insight.jobs import Collector
+from entourage.insight.keeping import Keeper
 from entourage.kernel import logs
 from entourage.kernel.bus import Bus
 from entourage.kernel.clock import Clock, system_clock
@@ -61,6 +62,7 @@ class Parts:
     archive: Archive
     collector: Collector
     importer: Importer
+    keeper: Keeper
     logs: Logs
 
     def worker(self, *, grace: float = GRACE_SECONDS) -> Worker:
@@ -90,6 +92,8 @@ async def opened(
         shelf = Shelf(settings.data)
         archive = Archive(database, bus, world, shelf, secrets, learn=recording.learn)
         stack.push_async_callback(archive.close)
+        keeper = Keeper(database)
+        stack.push_async_callback(keeper.close)
         await database.write(_prepare)
         keys = Keys.of(secrets, settings.access_seconds)
         yield Parts(
@@ -104,6 +108,7 @@ async def opened(
             archive=archive,
             collector=Collector(database, world, secrets),
             importer=Importer(database, bus, settings.data / "imports"),
+            keeper=keeper,
             logs=book,
         )
 
@@ -189,7 +194,13 @@ class Front:
             code = random.token_hex(4)
             log.info(f"Nobody has an account yet: open {parts.settings.url}/setup and enter the code {code}")
         self._pages = pages.build(
-            parts.settings, parts.database, parts.secrets, parts.bus, parts.archive, setup_code=code
+            parts.settings,
+            parts.database,
+            parts.secrets,
+            parts.bus,
+            parts.archive,
+            keeper=parts.keeper,
+            setup_code=code,
         )
 
 

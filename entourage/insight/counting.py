@@ -65,27 +65,62 @@ class _Counted:
         return Counts(self.row.counted_at, self.followers, self.engaged, self.row.top[:TOP], self.row.categories)
 
 
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What was counted without keeping it: what was kept before, and what is to be kept instead."""
+
+    before: store.Stored | None
+    after: store.Stored
+
+
 def current(tx: Tx, channel_id: int, enough: int) -> Counts:
     """The counts of a channel as of now; kept where `tx` may write.
 
     Who engages is counted where fewer than `enough` followers are judged.
     """
     row = store.stored(tx, channel_id)
+    found = _current(tx, channel_id, enough, row, keeps=tx.writes)
+    if tx.writes and found.row is not row:
+        store.store(tx, found.row)
+    return found.counts
+
+
+def ahead(tx: Tx, channel_id: int, enough: int) -> Ahead | None:
+    """What `current` would keep, for who only reads now and keeps it later; None where nothing changed."""
+    row = store.stored(tx, channel_id)
+    found = _current(tx, channel_id, enough, row, keeps=True)
+    return None if found.row is row else Ahead(row, found.row)
+
+
+def keep(tx: Tx, counted: Ahead) -> None:
+    """Keep what was counted ahead, unless something else was kept since. What changed since is counted in later."""
+    if store.stored(tx, counted.after.channel_id) == counted.before:
+        store.store(tx, counted.after)
+
+
+def whole(tx: Tx, channel_id: int, enough: int) -> Counts:
+    """Count everything from the beginning; kept where `tx` may write."""
+    found = _whole(tx, channel_id, enough, {})
+    if tx.writes:
+        store.store(tx, found.row)
+    return found.counts
+
+
+def _current(tx: Tx, channel_id: int, enough: int, row: store.Stored | None, *, keeps: bool) -> _Counted:
+    """The counts as of now, with `row` itself where it is right; `keeps` where they will be kept."""
     if row is None or row.version != VERSION:
-        return whole(tx, channel_id, enough)
+        return _whole(tx, channel_id, enough, {})
     before = _Counted(row, read(row.followers), read(row.engaged))
-    if _stale(tx, before):
-        return whole(tx, channel_id, enough, row.categories)
+    if _stale(tx, before, keeps=keeps):
+        return _whole(tx, channel_id, enough, row.categories)
     after = _brought_up(tx, before)
     if after is None or (after.followers.judged < enough <= before.followers.judged):
-        return whole(tx, channel_id, enough, row.categories)
-    if after is not before and tx.writes:
-        store.store(tx, after.row)
-    return after.counts
+        return _whole(tx, channel_id, enough, row.categories)
+    return after
 
 
-def whole(tx: Tx, channel_id: int, enough: int, categories: Mapping[str, Any] | None = None) -> Counts:
-    """Count everything from the beginning; kept where `tx` may write, together with `categories` from before."""
+def _whole(tx: Tx, channel_id: int, enough: int, categories: Mapping[str, Any]) -> _Counted:
+    """Everything from the beginning, with `categories` from before."""
     codes, upto = store.followers(tx, channel_id)
     followers = crowd(codes)
     engaged = crowd(store.engaged(tx, channel_id, ENGAGED_POSTS)) if followers.judged < enough else Crowd()
@@ -97,19 +132,17 @@ def whole(tx: Tx, channel_id: int, enough: int, categories: Mapping[str, Any] | 
         followers=kept(followers),
         engaged=kept(engaged),
         top=store.largest(tx, channel_id, SPARE_TOP, among_many=followers.known > LARGE),
-        categories=categories or {},
+        categories=categories,
     )
-    if tx.writes:
-        store.store(tx, row)
-    return _Counted(row, followers, engaged).counts
+    return _Counted(row, followers, engaged)
 
 
-def _stale(tx: Tx, before: _Counted) -> bool:
+def _stale(tx: Tx, before: _Counted, *, keeps: bool) -> bool:
     people = before.followers.known + before.engaged.known
     age = tx.now - before.row.counted_at
     if age < timedelta(0):
         return True  # the clock was set back
-    if people > LARGE and not tx.writes:
+    if people > LARGE and not keeps:
         return False
     return age > min(TRUSTED_MOST, max(1, people) * TRUSTED_EACH)
 

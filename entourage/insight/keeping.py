@@ -1,7 +1,8 @@
 """What was counted for somebody who only reads is kept afterwards, so that the next who asks need not wait for it.
 
 Counting a channel with a million followers takes seconds; reading what was counted takes microseconds. Who asks reads
-only, so a keeper works the figures out once more, in the background and in a transaction that may write.
+only, so a keeper works the figures out once more, in the background. It counts in a transaction that reads as well: who
+writes keeps everybody else from writing, so only what was counted is written.
 """
 
 import asyncio
@@ -13,8 +14,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from entourage.accounts.model import OPERATOR
-from entourage.insight import figures
-from entourage.kernel.db import Database
+from entourage.insight import channels, counting, figures
+from entourage.insight.estimates import MINIMUM
+from entourage.kernel.db import Database, Tx
 from entourage.kernel.errors import NotFound
 
 LATELY: Final = 60.0
@@ -80,4 +82,15 @@ class Keeper:
 
     async def _keep(self, channel_id: int) -> None:
         with contextlib.suppress(NotFound):
-            await self._database.write(figures.of, OPERATOR, channel_id)
+            counted = await self._database.read(_counted, channel_id)
+            await self._database.write(_kept, channel_id, counted)
+
+
+def _counted(tx: Tx, channel_id: int) -> counting.Ahead | None:
+    return counting.ahead(tx, channels.by_id(tx, OPERATOR, channel_id).id, MINIMUM)
+
+
+def _kept(tx: Tx, channel_id: int, counted: counting.Ahead | None) -> None:
+    if counted is not None:
+        counting.keep(tx, counted)
+    figures.of(tx, OPERATOR, channel_id)  # what the channel is about is kept as well

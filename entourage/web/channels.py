@@ -146,8 +146,9 @@ def view(tx: Tx, actor: Actor, uuid: str, days: int) -> View:
 async def show_one(request: Ask, uuid: FromPath[str]) -> Response[Any]:
     """A channel."""
     span = span_of(request)
-    # Written rather than read: what is counted for the first time is kept for the next visitor.
-    seen = await parts_of(request).database.write(view, visitor_of(request).actor, uuid, SPANS[span])
+    parts = parts_of(request)
+    seen = await parts.database.read(view, visitor_of(request).actor, uuid, SPANS[span])
+    parts.keeper.asked([seen.channel.id])
     return page(
         request, "channel.html", v=seen, c=seen.channel, f=seen.figures, span=span, spans=list(SPANS),
         drawn=_drawn(seen), known=known, country_name=country_name, network_name=network_name,

@@ -80,7 +80,9 @@ async def show(request: Ask) -> Response[Any]:
     """Up to five channels beside each other."""
     uuids, left_out = _asked(request)
     span = span_of(request)
-    found = await parts_of(request).database.write(compare, visitor_of(request).actor, uuids, SPANS[span])
+    parts = parts_of(request)
+    found = await parts.database.read(compare, visitor_of(request).actor, uuids, SPANS[span])
+    parts.keeper.asked([one.channel.id for one in found])
     return page(
         request, "compare.html", found=found, left_out=left_out, most=MOST, span=span, spans=list(SPANS), known=known,
         plot=growth_plot([(one.who, one.history) for one in found]), index=_index_plot(found),
@@ -129,9 +131,8 @@ def _rows(found: Iterable[tuple[Channel, Sequence[growth.Change]]]) -> Rows:
 async def download(request: Ask) -> Response[Any]:
     """The numbers behind the plots that channels share."""
     uuids, _ = _asked(request)
-    body = await parts_of(request).database.read(
-        _growth, visitor_of(request).actor, uuids, SPANS[span_of(request)]
-    )  # fmt: skip
+    actor, days = visitor_of(request).actor, SPANS[span_of(request)]
+    body = await parts_of(request).database.read(_growth, actor, uuids, days)
     return sent("compared-growth.csv", body)
 
 

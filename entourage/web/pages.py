@@ -7,6 +7,7 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 
 from entourage.archive.jobs import Archive
+from entourage.insight.keeping import Keeper
 from entourage.kernel.bus import Bus
 from entourage.kernel.db import Database
 from entourage.kernel.errors import EntourageError
@@ -48,13 +49,14 @@ def build(
     bus: Bus,
     archive: Archive,
     *,
+    keeper: Keeper,
     setup_code: str | None = None,
 ) -> Litestar:
     """The application over the parts of the server; it answers every path that no door owns.
 
     `setup_code` is what a stranger must know to make the first account; None accepts the machine itself alone.
     """
-    parts = Parts(settings, database, secrets, bus, archive, archive.shelf, setup_code)
+    parts = Parts(settings, database, secrets, bus, archive, archive.shelf, keeper, setup_code)
     handlers = [
         assets.serve,
         *entry.HANDLERS, *dashboard.HANDLERS, *queueing.HANDLERS, *library.HANDLERS, *media.HANDLERS,

@@ -7,6 +7,7 @@ from litestar import Request
 
 from entourage.archive.files import Shelf
 from entourage.archive.jobs import Archive
+from entourage.insight.keeping import Keeper
 from entourage.kernel.bus import Bus
 from entourage.kernel.db import Database
 from entourage.kernel.secrets import Secrets
@@ -26,6 +27,7 @@ class Parts:
     bus: Bus
     archive: Archive
     shelf: Shelf
+    keeper: Keeper
     setup_code: str | None
 
 

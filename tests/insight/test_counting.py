@@ -244,3 +244,33 @@ def test_the_top_followers_come_in_pages_the_largest_first(database: Database) -
 
 def test_counts_of_a_channel_that_is_not_there_are_of_nobody(database: Database) -> None:
     assert current(database, 99, writes=False).followers == Crowd()
+
+
+def test_what_was_counted_ahead_is_kept_and_what_came_since_is_counted_in(database: Database) -> None:
+    learn(database, profile("1"))
+    followed_by(database, "1", [LEVELS[0]] * 5)
+    channel = known(database, "1").id
+    with database.reading() as tx:
+        counted = counting.ahead(tx, channel, 0)
+        assert store.stored(tx, channel) is None
+    assert counted is not None
+    followed_by(database, "1", [LEVELS[1]] * 3, first=200)
+    database.write_now(counting.keep, counted)
+    mark(database, channel)
+    assert current(database, channel).followers.known == 1000 + 5 + 3
+    with database.reading() as tx:
+        assert counting.ahead(tx, channel, 0) is None
+
+
+def test_what_was_counted_ahead_gives_way_to_what_was_kept_since(database: Database) -> None:
+    learn(database, profile("1"))
+    followed_by(database, "1", [LEVELS[0]] * 5)
+    channel = known(database, "1").id
+    with database.reading() as tx:
+        counted = counting.ahead(tx, channel, 0)
+    assert counted is not None
+    followed_by(database, "1", [LEVELS[1]] * 3, first=200)
+    assert current(database, channel).followers.known == 8
+    mark(database, channel)
+    database.write_now(counting.keep, counted)
+    assert current(database, channel).followers.known == 1008

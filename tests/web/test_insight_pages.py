@@ -21,6 +21,7 @@ from entourage.accounts.model import OPERATOR, Actor, Connection, User
 from entourage.insight import channels, importing, plans, recording
 from entourage.insight.importers import sources
 from entourage.insight.model import Channel
+from entourage.insight.store import figures
 from entourage.insight.watching import Depth, Plan
 from entourage.kernel import lanes
 from entourage.kernel.secrets import Secrets
@@ -163,6 +164,19 @@ def test_channels_stand_side_by_side_each_once(signed_in: Caller, site: Served) 
     assert [each.text() for each in page.css(".compare .faceline strong")] == ["one", "two"]
     assert "not enough data" in page.css(".compare section")[1].text()
     assert "Tick two to five" in signed_in.get("/channels/compare", params={"with": uuids[0]}).text
+
+
+def test_looking_at_a_channel_waits_for_nobody_who_writes_and_its_counts_are_kept(
+    signed_in: Caller, site: Served
+) -> None:
+    learn(site, *creator("one", "1"), *creator("two", "2"), *creator("three", "3"))
+    first, *pair = (found(site, f"@{name}") for name in ("one", "two", "three"))
+    with site.database.writing():
+        assert signed_in.get(f"/channels/{first.uuid}").status_code == 200
+        assert signed_in.get("/channels/compare", params={"with": [one.uuid for one in pair]}).status_code == 200
+        assert [site.read(figures.stored, one.id) for one in (first, *pair)] == [None] * 3
+    for channel in (first, *pair):
+        assert comes(lambda channel=channel: site.read(figures.stored, channel.id) is not None)
 
 
 def test_a_channel_without_a_line_leaves_the_others_their_colours(signed_in: Caller, site: Served) -> None:

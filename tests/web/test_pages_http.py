@@ -34,7 +34,7 @@ class NoArchive:
 def routes() -> list[tuple[str, set[str]]]:
     """Every path of the pages and its methods, with numbers filled in."""
     nothing: Any = None
-    app = build(nothing, nothing, nothing, nothing, cast("Any", NoArchive()))
+    app = build(nothing, nothing, nothing, nothing, cast("Any", NoArchive()), keeper=nothing)
     return [(route.path, {*getattr(route, "methods", ())} - {"OPTIONS", "HEAD"}) for route in app.routes]
 
 
