@@ -51,6 +51,7 @@ class Shelf:
     def __init__(self, data: Path) -> None:
         self.blobs = Blobs(data)
         self.library = Library(data / "library", data / "blobs")
+        self.faces = data / "faces"
         self._thumbnails = data / "thumbnails"
         self._threads = ThreadPoolExecutor(WORKERS, thread_name_prefix="shelf")
         self._making: dict[str, asyncio.Future[Path | None]] = {}

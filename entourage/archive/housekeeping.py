@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from entourage.accounts import sessions
 from entourage.archive import preferences, verification
+from entourage.archive.faces import Faces
 from entourage.archive.files import Shelf
 from entourage.archive.store import queue as queue_store
 from entourage.archive.store import schedules as schedule_store
@@ -33,7 +34,7 @@ def plan_first(tx: Tx) -> None:
         )  # fmt: skip
 
 
-async def tidy(database: Database, shelf: Shelf) -> None:
+async def tidy(database: Database, shelf: Shelf, faces: Faces) -> None:
     """Let go of what is old by the preferences, and re-hash part of what is kept."""
     days = (await database.read(preferences.current)).general.auto_cleanup_days
     if days:
@@ -43,6 +44,7 @@ async def tidy(database: Database, shelf: Shelf) -> None:
         pass
     await database.write(sessions.tidy)
     await asyncio.to_thread(shelf.blobs.sweep, STALE_PART)
+    await asyncio.to_thread(faces.sweep)
     report = await verification.scrub(database, shelf, SCRUB_SECONDS)
     if report.unsound:
         log.error(f"{report.unsound} kept files are damaged or missing; run `entourage verify` for the list")

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from entourage.accounts import users
 from entourage.accounts.model import OPERATOR
 from entourage.archive import expansion, housekeeping, mail, preferences, recording, schedules
+from entourage.archive.faces import Faces
 from entourage.archive.files import Shelf
 from entourage.archive.model import Download, DownloadStatus, Item, Kept, Order
 from entourage.archive.orders import bookmark_key, order_of
@@ -54,6 +55,7 @@ class Archive:
         self._learn = learn
         self.world = world
         self.shelf = shelf
+        self.faces = Faces(world, shelf.faces)
         self.secrets = secrets
         self.progress = Progress(database, bus)
         self._names: dict[int, str] = {}
@@ -165,7 +167,7 @@ class Archive:
 
     async def housekeeping(self, _: Job, __: Running) -> Outcome:
         """The daily clean-up, which plans the next one."""
-        await housekeeping.tidy(self.database, self.shelf)
+        await housekeeping.tidy(self.database, self.shelf, self.faces)
         return Done(housekeeping.plan_next)
 
     async def close(self) -> None:
