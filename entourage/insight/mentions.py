@@ -74,16 +74,17 @@ def incoming(tx: Tx, actor: Actor, channel_id: int, number: int = 1, size: int =
 
 
 def outgoing(tx: Tx, actor: Actor, channel_id: int, number: int = 1, size: int = 20) -> Page[Mention]:
-    """Whom the channel names, those whom it names in most posts first; at most ENOUGH are counted.
+    """Whom the channel names besides itself, those whom it names in most posts first; at most ENOUGH are counted.
 
     A name of which no channel is known stands as it is. Raises NotFound for no such channel.
     """
     skipped = skip(number, size)
     channel = channels.by_id(tx, actor, channel_id)
-    total = store.count_outgoing(tx, channel_id, channel.network, ENOUGH)
+    own = _handles(tx, channel)
+    total = store.count_outgoing(tx, channel_id, channel.network, own, ENOUGH)
     if skipped >= ENOUGH:
         return Page([], total, number, size)
-    rows = store.outgoing(tx, channel_id, channel.network, skipped=skipped, most=min(size, ENOUGH - skipped))
+    rows = store.outgoing(tx, channel_id, channel.network, own, skipped=skipped, most=min(size, ENOUGH - skipped))
     known = people.holders(tx, channel.network, [row.handle for row in rows])
     found = [
         _from(known[row.handle], row.posts, row.last_at)
@@ -102,7 +103,7 @@ def graph(tx: Tx, actor: Actor, channel_id: int, most: int = 40) -> Graph:
     centre = _node(channel)
     handles = _handles(tx, channel)
     came = store.incoming(tx, channel_id, channel.network, handles, skipped=0, most=most) if handles else []
-    went = store.outgoing(tx, channel_id, channel.network, skipped=0, most=most)
+    went = store.outgoing(tx, channel_id, channel.network, handles, skipped=0, most=most)
     holders = people.holders(tx, channel.network, [row.handle for row in went])
     authors = people.many(tx, [row.author_id for row in came])
     nodes: dict[str, Node] = {}

@@ -54,6 +54,22 @@ def test_whom_the_channel_names_is_told_with_what_is_known_of_them(database: Dat
     assert found.items[1] == Mention("nobody_known", None, 1, at(1), None)
 
 
+def test_who_names_itself_names_nobody_by_that(database: Database) -> None:
+    learn(
+        database,
+        profile("1", "maison", 0), post("p1", "1", "@maison and @ann", 1), profile("1", "Dior", 5),
+        post("p2", "1", "@DIOR was @maison", 6),
+    )  # fmt: skip
+    found = outgoing(database)
+    assert (told(found), found.total) == ([("ann", 1)], 1)
+    number = known(database, "1").id
+    with database.reading() as tx:
+        graph = mentions.graph(tx, ANN, number)
+    assert ([node.key for node in graph.nodes], graph.edges) == (["dior", "ann"], [Edge("dior", "ann", 1)])
+    learn(database, profile("2", "maison", 7))
+    assert told(outgoing(database)) == [("maison", 2), ("ann", 1)]
+
+
 def test_the_same_name_on_another_network_is_somebody_else(database: Database) -> None:
     learn(database, profile("1", "dior", network="tiktok"), profile("2", "ann"), post("p1", "2", "@dior"))
     number = known(database, "1", "tiktok").id

@@ -43,7 +43,7 @@ _one_name = (
 _COUNT_ONE_NAME = sa.select(sa.func.count()).select_from(_one_name)
 _authors = sa.select(_m.author_id).where(*_naming).distinct().limit(_bind("enough", type_=sa.Integer)).subquery()
 _COUNT_INCOMING = sa.select(sa.func.count()).select_from(_authors)
-_named = (_m.author_id == _CHANNEL, _m.network == _bind("net"))
+_named = (_m.author_id == _CHANNEL, _m.network == _bind("net"), sa.not_(among(_m.handle, "own")))
 _OUTGOING = (
     sa.select(_m.handle, _m.posts, _m.last_at)
     .where(*_named)
@@ -107,15 +107,15 @@ def count_incoming(tx: Tx, channel_id: int, network: str, handles: Sequence[str]
     return int(tx.value(_COUNT_INCOMING, handles=handles, **bound))
 
 
-def outgoing(tx: Tx, channel_id: int, network: str, *, skipped: int, most: int) -> list[Outgoing]:
-    """Whom the channel names, those whom it names most often first."""
-    found = tx.all(_OUTGOING, channel=channel_id, net=network, skipped=skipped, most=most)
+def outgoing(tx: Tx, channel_id: int, network: str, own: Sequence[str], *, skipped: int, most: int) -> list[Outgoing]:
+    """Whom the channel names besides its own handles, those whom it names most often first."""
+    found = tx.all(_OUTGOING, channel=channel_id, net=network, own=own, skipped=skipped, most=most)
     return [Outgoing(*row) for row in found]
 
 
-def count_outgoing(tx: Tx, channel_id: int, network: str, enough: int) -> int:
-    """How many the channel names, counted up to `enough`."""
-    return int(tx.value(_COUNT_OUTGOING, channel=channel_id, net=network, enough=enough))
+def count_outgoing(tx: Tx, channel_id: int, network: str, own: Sequence[str], enough: int) -> int:
+    """How many the channel names besides its own handles, counted up to `enough`."""
+    return int(tx.value(_COUNT_OUTGOING, channel=channel_id, net=network, own=own, enough=enough))
 
 
 def between(tx: Tx, network: str, authors: Iterable[int], handles: Iterable[str]) -> list[Between]:
