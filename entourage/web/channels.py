@@ -35,6 +35,8 @@ from entourage.web.queueing import chosen, number_of
 from entourage.web.visitor import visitor_of
 
 SIZE = 50
+MOST_COMPARED = 5
+"""Channels that fit beside each other."""
 COUNTRIES = 10
 WIDE = 960
 """Of plots that fill the page, where others are plots.WIDTH."""
@@ -96,6 +98,7 @@ async def show(request: Ask) -> Response[Any]:
         request, "channels.html", found=found.page, about=found.about, filters=Blanks(filters), orders=ORDERS,
         networks=sorted({*registry.PEOPLE, "instagram", "tiktok", "twitter", "forum"}), network_name=network_name,
         country_name=country_name, words=CATEGORIES, link=f"/channels?{query}{'&' if query else ''}",
+        most=MOST_COMPARED,
     )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from entourage.insight.model import Channel
 from entourage.kernel.db import Tx
 from entourage.web import plots
 from entourage.web.channels import (
+    MOST_COMPARED,
     SPANS,
     audience_plots,
     called,
@@ -34,9 +35,6 @@ from entourage.web.figures_csv import Rows, sent, written
 from entourage.web.frame import page
 from entourage.web.parts import Ask, parts_of
 from entourage.web.visitor import visitor_of
-
-MOST = 5
-"""Channels that fit beside each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +70,7 @@ def _histories(
 def _asked(request: Ask) -> tuple[Sequence[str], int]:
     """The channels to compare, each once, and how many more were asked for than fit."""
     uuids = list(dict.fromkeys(request.query_params.getall("with", [])))
-    return uuids[:MOST], max(0, len(uuids) - MOST)
+    return uuids[:MOST_COMPARED], max(0, len(uuids) - MOST_COMPARED)
 
 
 @get("/channels/compare")
@@ -84,7 +82,8 @@ async def show(request: Ask) -> Response[Any]:
     found = await parts.database.read(compare, visitor_of(request).actor, uuids, SPANS[span])
     parts.keeper.asked([one.channel.id for one in found])
     return page(
-        request, "compare.html", found=found, left_out=left_out, most=MOST, span=span, spans=list(SPANS), known=known,
+        request, "compare.html", found=found, left_out=left_out, most=MOST_COMPARED, span=span, spans=list(SPANS),
+        known=known,
         plot=growth_plot([(one.who, one.history) for one in found]), index=_index_plot(found),
         audiences=[_audience_of(one) for one in found], qualities=[_quality_of(one) for one in found],
         country_name=country_name, network_name=network_name, words=CATEGORIES, by_words=BY_WORDS,

@@ -151,6 +151,26 @@ def test_figures_are_explained_saved_and_compared(site: Served, window: Opener) 
     w.quiet()
 
 
+def test_no_more_channels_are_ticked_than_fit_beside_each_other(site: Served, window: Opener) -> None:
+    learn(site, *(profile(str(number), f"name{number}", followers=number) for number in range(1, 8)))
+    w = signed_in(window)
+    w.go("/channels")
+    for number in range(1, 6):
+        expect(w.page.locator("#full")).to_be_empty()
+        w.page.check(f"[aria-label='Compare name{number}']")
+    expect(w.page.locator("#full")).to_contain_text("No more fit beside each other")
+    expect(w.page.locator("[aria-label='Compare name6']")).to_be_disabled()
+    w.page.fill("#q", "name7")
+    expect(w.page.locator("#list tbody tr")).to_have_count(1)
+    expect(w.page.locator("[aria-label='Compare name7']")).to_be_disabled()
+    w.shoot("picked")
+    w.page.click("#picked .chip >> nth=0")
+    w.page.check("[aria-label='Compare name7']")
+    w.page.click("#picked button")
+    expect(w.page.locator(".compare .faceline strong")).to_have_text(["name2", "name3", "name4", "name5", "name7"])
+    w.quiet()
+
+
 def test_pictures_that_cannot_be_had_leave_an_initial(site: Served, window: Opener) -> None:
     learn(site, profile("1", "walker", followers=5, picture="http://127.0.0.1:9/none.png"))
     w = signed_in(window)

@@ -48,23 +48,29 @@ document.addEventListener('click', async (event) => {
 for (const button of document.querySelectorAll('[data-save-plot]')) button.hidden = false;
 document.addEventListener('htmx:afterSettle', () => { for (const button of document.querySelectorAll('[data-save-plot]')) button.hidden = false; });
 
-// Channels that are ticked to be compared stay so while one looks for the next.
+// Channels that are ticked to be compared stay so while one looks for the next; no more than fit beside each other.
 const picked = document.getElementById('picked'), list = '#list input[name=with]';
+const full = document.getElementById('full'), most = Number(picked?.dataset.most);
+const chosen = () => [...picked.querySelectorAll('input')].map((one) => one.value);
 function pick(box) {
   const kept = [...picked.querySelectorAll('input')].find((one) => one.value === box.value);
   if (!box.checked) kept?.parentElement.remove();
-  else if (!kept) {
+  else if (!kept && chosen().length < most) {
     const chip = document.createElement('label'), tick = document.createElement('input');
     chip.className = 'chip press';
     Object.assign(tick, { type: 'checkbox', name: 'with', value: box.value, checked: true });
     chip.append(tick, box.dataset.name);
-    picked.querySelector('button').before(chip);
+    full.before(chip);
   }
   mirror();
 }
 function mirror() {
-  const values = [...picked.querySelectorAll('input')].map((one) => one.value);
-  for (const box of document.querySelectorAll(list)) box.checked = values.includes(box.value);
+  const values = chosen();
+  for (const box of document.querySelectorAll(list)) {
+    box.checked = values.includes(box.value);
+    box.disabled = !box.checked && values.length >= most;
+  }
+  full.textContent = values.length >= most ? 'No more fit beside each other; take one away to choose another.' : '';
   picked.hidden = values.length === 0;
   picked.querySelector('button').disabled = values.length < 2;
 }
