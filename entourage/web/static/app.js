@@ -161,6 +161,11 @@ function renew(id) {
   htmx.ajax('GET', location.pathname + location.search, { source: part, target: part, select: `#${id}`, swap: 'outerHTML' });
 }
 
+// What was said stays until something else is said: a part that is fetched again brings nothing of the kind.
+document.addEventListener('htmx:oobBeforeSwap', (event) => {
+  if (event.detail.target.id === 'said' && !event.detail.fragment.textContent.trim()) event.detail.shouldSwap = false;
+});
+
 // ---- what was ticked or unfolded stays so when a part is fetched again
 let ticked = [], unfolded = [], focused = '';
 document.addEventListener('htmx:beforeSwap', (event) => {
