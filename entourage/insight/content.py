@@ -32,7 +32,7 @@ ENGAGEMENT = Method(
     "posts: it says how much posts differ, not whether likes were bought. Followers are those of today, also for older "
     "posts.",
     "Student, Biometrika 6 (1908), 1-25.",
-    1,
+    2,
 )
 # The two-sided 95 % point of Student's t by degrees of freedom, from 4 (LEAST_POSTS - 1) to 29 (RATED - 1).
 _T = (

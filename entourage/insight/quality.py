@@ -34,7 +34,7 @@ BOUGHT = Method(
     "accounts and suspect some genuine ones, the count is corrected by how often each happened on accounts that are "
     "known; the interval holds what chance and other sellers can do to it.",
     SOURCE,
-    1,
+    2,
 )
 
 BENDS = (4.0, 6.0)
