@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import hashlib
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
@@ -74,25 +75,25 @@ async def upload(request: Ask) -> Response[bytes]:
     parts, actor = parts_of(request), visitor_of(request).actor
     name = _shown_name(request.query_params.get("name", ""))
     folder = parts.settings.data / UPLOADS
-    kept = folder / f"{secrets.token_hex(8)}{''.join(Path(name).suffixes[-2:])[:20]}"
+    kind = "".join(Path(name).suffixes[-2:])[:20]
+    part = folder / f"{secrets.token_hex(8)}.part"
     try:
         await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-        await _received(request, kept)
-        mark = await asyncio.to_thread(sources.fingerprint, kept)
-        made = await parts.database.write(importing.add, actor, kept, name, mark)
+        sha256 = await _received(request, part)
+        # Named by what is in it: who sends the same file again goes on with the import that did not end.
+        kept = await asyncio.to_thread(part.replace, folder / f"{actor.user_id}-{sha256}{kind}")
+        made = await parts.database.write(importing.add, actor, kept, name, f"{sha256}{kind}")
     except EntourageError as error:
-        await asyncio.to_thread(_drop, kept)
+        await asyncio.to_thread(_drop, part)
         return _refused(*_status_of(error))
     except OSError as error:
-        await asyncio.to_thread(_drop, kept)
+        await asyncio.to_thread(_drop, part)
         if error.errno not in NO_ROOM:
             raise
         return _refused(507, "There is no room left on the server's disk.")
     except BaseException:  # the sender went away, or the server ends
-        _drop(kept)
+        _drop(part)
         raise
-    if Path(made.path) != kept.resolve():  # the same was sent before, and that import goes on
-        await asyncio.to_thread(_drop, kept)
     return Response(msgspec.json.encode({"id": made.id}), media_type=MediaType.JSON, status_code=201)
 
 
@@ -120,8 +121,9 @@ def _too_large() -> Conflict:
     return Conflict("This file is larger than the browser may send; it has to be imported where it lies.")
 
 
-async def _received(request: Ask, path: Path) -> None:
-    size, announced = 0, request.headers.get("content-length")
+async def _received(request: Ask, path: Path) -> str:
+    """The SHA-256 of what was sent, once it is here whole."""
+    size, announced, digest = 0, request.headers.get("content-length"), hashlib.sha256()
     if announced is not None and announced.isdecimal() and int(announced) > LARGEST:
         raise _too_large()
     file = await asyncio.to_thread(path.open, "wb")
@@ -130,6 +132,7 @@ async def _received(request: Ask, path: Path) -> None:
             size += len(piece)
             if size > LARGEST:
                 raise _too_large()
+            digest.update(piece)
             await asyncio.to_thread(file.write, piece)
     finally:
         await asyncio.to_thread(file.close)
@@ -137,6 +140,7 @@ async def _received(request: Ask, path: Path) -> None:
         raise Conflict("The file did not come whole; send it again.")
     if not size:
         raise Invalid(Problem("file", "is empty"))
+    return digest.hexdigest()
 
 
 @post("/collecting/imports/{import_id:int}/{deed:str}")

@@ -25,7 +25,7 @@ from entourage.insight.store import figures
 from entourage.insight.watching import Depth, Plan
 from entourage.kernel import lanes
 from entourage.kernel.secrets import Secrets
-from entourage.networks.facts import FollowFact, MediaFact
+from entourage.networks.facts import FollowFact, MediaFact, encoded
 from entourage.web.figures_csv import SHEETS
 from entourage.web.importing import LARGEST, UPLOADS
 
@@ -538,6 +538,23 @@ def test_an_uploads_name_is_shown_and_never_a_path(
     (made,) = site.read(importing.listing, anna.actor)
     assert made.name == shown
     assert Path(made.path).parent == (site.data / UPLOADS).resolve()
+
+
+def test_the_same_file_sent_again_goes_on_with_the_import_that_was_stopped(
+    signed_in: Caller, site: Served, anna: User
+) -> None:
+    facts = [profile(str(number), f"name{number}") for number in range(40_000)]
+    body = b"\n".join(map(encoded, facts))
+    assert send(signed_in, body)[0] == 201
+    (made,) = site.read(importing.listing, anna.actor)
+    assert comes(lambda: site.read(importing.get, anna.actor, made.id).done_bytes > 0)
+    stopped = site.write(importing.cancel, anna.actor, made.id)
+    assert send(signed_in, body, "renamed.jsonl")[0] == 201
+    assert comes(lambda: site.read(importing.get, anna.actor, made.id).finished)
+    (again,) = site.read(importing.listing, anna.actor)
+    assert (again.id, again.counts) == (made.id, {"profile": {"told": 40_000, "new": 40_000}})
+    assert 0 < stopped.done_bytes < again.done_bytes
+    assert comes(lambda: left(site) == [])
 
 
 def test_an_empty_file_is_refused_and_not_kept(signed_in: Caller, site: Served) -> None:
