@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from entourage.kernel.errors import Invalid, Problem
 from entourage.networks.facts import CommentFact, Fact, FollowFact, LikeFact, PostFact, ProfileFact
-from entourage.networks.reading import THIN_PAGES, Batch, Listing, Reads
+from entourage.networks.reading import THIN, THIN_PAGES, Batch, Listing, Reads
 
 PROFILE = "profile"
 """The step that every run begins with; the others are named after their listing."""
@@ -110,8 +110,9 @@ class Step:
     """One thing to ask, page after page: a listing of the channel, or of the post `of`. `left`: entries still wanted.
 
     `cursor` is where the next page begins; `anchor` and `page` are marks by which a listing that goes round in circles
-    is found out (Brent's method: an anchor that moves ahead in growing steps, in constant space). `most` pages are read
-    (0: as many as there are); `withheld` are the entries of people who ask to be left alone.
+    is found out (Brent's method: an anchor that moves ahead in growing steps, in constant space). `size` is how much a
+    full page has, `thin` how many pages had hardly anything of it; `withheld` are the entries of people who ask to be
+    left alone.
     """
 
     what: str
@@ -123,7 +124,8 @@ class Step:
     idle: int = 0
     anchor: tuple[str, str] | None = None
     page: str | None = None
-    most: int = 0
+    size: int = 0
+    thin: int = 0
     withheld: int = 0
 
 
@@ -245,7 +247,7 @@ def channel_steps(depth: Depth, listings: Mapping[Listing, int]) -> tuple[Step, 
 
 
 def _listing(what: Listing, of: str, most: int, listings: Mapping[Listing, int]) -> Step:
-    return Step(str(what), of, most, most=-(-most // listings[what]) + THIN_PAGES)
+    return Step(str(what), of, most, size=listings[what])
 
 
 def post_steps(depth: Depth, listings: Mapping[Listing, int], newest: Sequence[Newest]) -> Sequence[Step]:
@@ -301,10 +303,11 @@ def turn(step: Step, batch: Batch) -> Turn:
     circles = batch.cursor == step.cursor or (step.anchor is not None and here == step.anchor[0])
     if circles or idle >= IDLE:
         return replace(over, note=f"The network's list of {step.what} repeats itself; it was left after {pages} pages.")
-    if step.most and pages >= step.most:
+    thin = step.thin + (THIN * (batch.entries + batch.withheld) < step.size)
+    if thin > THIN_PAGES:
         return replace(over, note=f"{pages} pages of {step.what} brought only {seen:,}; no more were asked for.")
     further = replace(
-        step, left=left, cursor=batch.cursor, pages=pages, seen=seen, idle=idle, page=page or step.page,
+        step, left=left, cursor=batch.cursor, pages=pages, seen=seen, idle=idle, thin=thin, page=page or step.page,
         anchor=(here, page or "") if pages & (pages - 1) == 0 else step.anchor, withheld=withheld,
     )  # fmt: skip
     return Turn(further, seen, withheld)

@@ -76,8 +76,10 @@ class Batch:
     """How many calls of the network it took."""
 
 
+THIN = 4
+"""A page that brings less than a fourth of what a full one does is thin; servers may have shorter pages than others."""
 THIN_PAGES = 5
-"""So many pages more than full ones would take are read of a listing whose pages hold little of what was asked for."""
+"""So many thin pages of a listing are read before no more are asked for."""
 
 
 class Reads(Protocol):

@@ -238,8 +238,18 @@ async def test_pages_that_bring_hardly_anything_are_read_on_for_a_while(at: Benc
         at.glass.post("m1", f"p{number}")
     at.reader.bends.append(lambda _what, _cursor, batch: replace(batch, facts=batch.facts[:1], entries=1))
     run = await at.over(at.watch(depth=POSTS))
-    assert run.notes == ("10 pages of posts brought only 10; no more were asked for.",)
-    assert (run.counts["posts"], at.rows(samples.c.size, samples.c.whole)) == (10, [(10, False)])
+    assert run.notes == ("6 pages of posts brought only 6; no more were asked for.",)
+    assert (run.counts["posts"], at.rows(samples.c.size, samples.c.whole)) == (6, [(6, False)])
+
+
+async def test_a_server_with_short_pages_is_read_as_deep_as_any(at: Bench) -> None:
+    at.glass.member("m1", "mia")
+    for number in range(200):
+        at.glass.post("m1", f"p{number}")
+    at.reader.bends.append(lambda _what, _cursor, batch: replace(batch, facts=batch.facts[:3], entries=3))
+    run = await at.over(at.watch(depth=POSTS))
+    assert (run.status, run.notes) == (Status.DONE, ())
+    assert POSTS.posts <= run.counts["posts"] < POSTS.posts + 3
 
 
 async def test_a_loop_that_passes_through_empty_pages_is_left(at: Bench) -> None:
