@@ -76,7 +76,7 @@ def _ask(url: str, pid: int, token: str, seconds: int, script: str) -> Load:
             text=True,
             check=True,
         ).stdout
-    patterns = {"rate": r"Requests/sec:\s+([\d.]+)", "middle": r"50%\s+(\S+)", "late": r"99%\s+(\S+)",
+    patterns = {"rate": r"Requests/sec:\s+([\d.]+)", "middle": r"(?m)^\s+50%\s+(\S+)", "late": r"(?m)^\s+99%\s+(\S+)",
                 "number": r"(\d+) requests in"}  # fmt: skip
     told = {name: match[1] for name, pattern in patterns.items() if (match := re.search(pattern, out))}
     if "Non-2xx" in out or len(told) != len(patterns):

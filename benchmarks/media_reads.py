@@ -160,8 +160,8 @@ def wrk(url: str, pid: int, token: str, seconds: int, script: str = "") -> Load:
         name: re.search(pattern, out)
         for name, pattern in (
             ("rate", r"Requests/sec:\s+([\d.]+)"),
-            ("middle", r"50%\s+(\S+)"),
-            ("late", r"99%\s+(\S+)"),
+            ("middle", r"(?m)^\s+50%\s+(\S+)"),
+            ("late", r"(?m)^\s+99%\s+(\S+)"),
             ("number", r"(\d+) requests in"),
         )
     }
