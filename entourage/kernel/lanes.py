@@ -4,7 +4,7 @@ A lane that nobody declared has no limits. Each change takes effect at once: it 
 what hangs on the lane.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -153,17 +153,18 @@ def take(tx: Tx, names: Sequence[str], count: int = 1) -> None:
         if block := gauge.block(count):
             wait = None if block.until is None else (block.until - tx.now).total_seconds()
             raise Throttled(block.text, wait)
-    for gauge in found.values():
-        gauge.take(count)
-    gauges.save(tx, found.values())
+    _use(tx, found.values(), count)
 
 
 def spend(tx: Tx, names: Sequence[str], count: int) -> None:
     """Count what was done already, beyond the one thing that a job stands for; nothing refuses it any more."""
-    found = gauges.own(tx, sorted(set(names)))
-    for gauge in found.values():
+    _use(tx, gauges.own(tx, sorted(set(names))).values(), count)
+
+
+def _use(tx: Tx, found: Collection[Gauge], count: int) -> None:
+    for gauge in found:
         gauge.take(count)
-    gauges.save(tx, found.values())
+    gauges.save(tx, found)
 
 
 def _lane(gauge: Gauge) -> Lane:
