@@ -188,7 +188,7 @@ class Front:
         )
         turnstile = door.Turnstile(parts.settings, Limiter())
         self._doors = routes.build(house, turnstile)
-        self._influencer = influencer.build(house, turnstile)
+        self._influencer = influencer.build(house, parts.keeper, turnstile)
         code = None
         if not await parts.database.read(users.exist):
             code = random.token_hex(4)

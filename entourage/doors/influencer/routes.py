@@ -38,12 +38,12 @@ class Credited:
         return self._turnstile.stranger(scope, headers, now, times=STRANGERS, where="influencer ")
 
 
-def build(house: House, turnstile: Turnstile | None = None) -> ASGIApp:
-    """The door; `turnstile` is given where several doors count together."""
+def build(house: House, keeper: Keeper, turnstile: Turnstile | None = None) -> ASGIApp:
+    """The door; `turnstile` is given where several doors count together. `keeper` keeps what is counted for clients."""
     counts = Credited(turnstile or Turnstile(house.settings, Limiter()))
     pages = docs.handlers(f"{ROOT}/docs", document, {"/docs": "Downloads"})
     inside = application(house, [Router(ROOT, route_handlers=list(resources.HANDLERS)), *pages])
-    staff = Staff(Cashier(house.database, house.settings.tariff), Keeper(house.database), Remembered(house.database))
+    staff = Staff(Cashier(house.database, house.settings.tariff), keeper, Remembered(house.database))
     return Door(
         house,
         Dialect(),

@@ -176,7 +176,7 @@ def staged(database_url: str, data: Path, clock: Any, *, trusted: bool = False, 
         async with opened(settings, clock=clock, console=False) as parts:
             names = ("settings", "database", "verifier", "keys", "secrets", "bus", "shelf", "logs")
             house = door.House(**{name: getattr(parts, name) for name in names})
-            found.update(parts=parts, app=routes.build(house))
+            found.update(parts=parts, app=routes.build(house, parts.keeper))
             yield
 
     async def front(scope: Any, receive: Any, send: Any) -> None:
