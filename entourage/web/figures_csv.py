@@ -17,6 +17,7 @@ from entourage.insight.evidence import NotEnough
 from entourage.insight.model import Channel
 from entourage.kernel.db import Tx
 from entourage.kernel.errors import NotFound
+from entourage.web.channels import called
 from entourage.web.media import disposition
 from entourage.web.parts import Ask, parts_of
 from entourage.web.plots import DAYS
@@ -99,7 +100,7 @@ def sheet(tx: Tx, actor: Actor, uuid: str, name: str) -> tuple[str, str]:
     if name not in SHEETS:
         raise NotFound("There is no such data.")
     channel = channels.get(tx, actor, uuid)
-    return channel.username or channel.native_id, written(SHEETS[name](tx, actor, channel))
+    return called(channel), written(SHEETS[name](tx, actor, channel))
 
 
 def written(rows: Rows) -> str:

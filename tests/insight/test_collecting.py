@@ -27,6 +27,13 @@ async def at(database: Database, clock: TestClock, tmp_path: Path) -> AsyncGener
         yield made
 
 
+def prolific(at: Bench, posts: int) -> None:
+    """Mia, who posted so often."""
+    at.glass.member("m1", "mia")
+    for number in range(posts):
+        at.glass.post("m1", f"p{number}")
+
+
 def numbers(at: Bench) -> tuple[int, int, int, int, int]:
     """How many channels, posts, comments, likes and follows are known."""
     return tuple(len(at.rows(table)) for table in (channels, posts, comments, likes, follows))  # pyright: ignore[reportReturnType]  # five
@@ -223,9 +230,7 @@ async def test_pages_that_bring_nothing_new_end_a_list(at: Bench) -> None:
 
 
 async def test_pages_without_anything_of_its_own_are_read_past(at: Bench) -> None:
-    at.glass.member("m1", "mia")
-    for number in range(60):
-        at.glass.post("m1", f"p{number}")
+    prolific(at, 60)
     at.reader.bends.append(lambda _, cursor, batch: _without(batch) if 10 <= int(cursor or 0) < 40 else batch)
     run = await at.over(at.watch(depth=POSTS))
     assert (run.status, run.notes, run.counts["posts"]) == (Status.DONE, (), 30)
@@ -233,9 +238,7 @@ async def test_pages_without_anything_of_its_own_are_read_past(at: Bench) -> Non
 
 
 async def test_pages_that_bring_hardly_anything_are_read_on_for_a_while(at: Bench) -> None:
-    at.glass.member("m1", "mia")
-    for number in range(200):
-        at.glass.post("m1", f"p{number}")
+    prolific(at, 200)
     at.reader.bends.append(lambda _what, _cursor, batch: replace(batch, facts=batch.facts[:1], entries=1))
     run = await at.over(at.watch(depth=POSTS))
     assert run.notes == ("6 pages of posts brought only 6; no more were asked for.",)
@@ -243,9 +246,7 @@ async def test_pages_that_bring_hardly_anything_are_read_on_for_a_while(at: Benc
 
 
 async def test_a_server_with_short_pages_is_read_as_deep_as_any(at: Bench) -> None:
-    at.glass.member("m1", "mia")
-    for number in range(200):
-        at.glass.post("m1", f"p{number}")
+    prolific(at, 200)
     at.reader.bends.append(lambda _what, _cursor, batch: replace(batch, facts=batch.facts[:3], entries=3))
     run = await at.over(at.watch(depth=POSTS))
     assert (run.status, run.notes) == (Status.DONE, ())
